@@ -1,0 +1,133 @@
+"""A workflow definition as typed values: read once by `orchestrator.reading`, then never looked at as raw JSON again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from orchestrator.expressions import Expression, References, Template
+from orchestrator.graph import Graph
+from orchestrator.jsontype import Json
+from orchestrator.plan import Plan, plan
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often and when a failed attempt is made again. Times are seconds.
+
+    `retries` counts the attempts after the first. The wait before the n-th of them (from 0) is
+    `min(max_delay, delay * factor ** n)`, with full jitter a uniform share of that.
+    """
+
+    retries: int = 3
+    delay: float = 1.0
+    factor: float = 2.0
+    max_delay: float = 60.0
+    jitter: Literal["full", "none"] = "full"
+
+
+@dataclass(frozen=True)
+class Call:
+    """The request of a step or a compensation, before its expressions are filled in.
+
+    `timeout` is seconds for one whole attempt. Without `payload` the step is sent the context and all earlier results.
+    """
+
+    target_url: Template
+    method: str = "POST"
+    headers: Mapping[str, Template] = field(default_factory=dict)
+    query: Mapping[str, Template] = field(default_factory=dict)
+    payload: Template | None = None
+    encoding: Literal["json", "form"] = "json"
+    timeout: float = 30.0
+    retry: RetryPolicy = RetryPolicy()
+    success: Expression | None = None
+    result: Expression | None = None
+    idempotency_key: Template | None = None
+    idempotent: bool = True
+
+    @cached_property
+    def references(self) -> References:
+        """Everything that the request's expressions read (`success` and `result` included)."""
+        parts: list[Template | Expression | None] = [
+            self.target_url,
+            *self.headers.values(),
+            *self.query.values(),
+            self.payload,
+            self.success,
+            self.result,
+            self.idempotency_key,
+        ]
+        return References.union(part.references for part in parts if part is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One named step.
+
+    `after` holds what it waits for, whichever end of the edge said so; `join` how many of those must have completed
+    (None: all must have settled). `fallback` names the step that is called where this one fails.
+    """
+
+    name: str
+    call: Call
+    after: tuple[str, ...] = ()
+    join: int | None = None
+    when: Expression | None = None
+    optional: bool = False
+    fallback: str | None = None
+    compensate: Call | None = None
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A whole workflow type.
+
+    `version` is the SHA-256 (hex) of `document`, its canonical JSON; `deadline` is seconds; `sensitive` holds paths
+    such as `context.card`. A step that is another one's `fallback` has an empty `after`: it stands where that one stood.
+    """
+
+    type: str
+    version: str
+    document: Json
+    steps: Mapping[str, Step]
+    entry: str | None = None
+    description: str = ""
+    input: Json | None = None
+    sensitive: tuple[str, ...] = ()
+    deadline: float | None = None
+    compensation: Literal["parallel", "sequential"] = "parallel"
+    output: Template | None = None
+
+    @cached_property
+    def stands_in_for(self) -> Mapping[str, str]:
+        """Fallback step → the step whose place it takes."""
+        return {step.fallback: step.name for step in self.steps.values() if step.fallback is not None}
+
+    @cached_property
+    def route(self) -> Graph:
+        """What follows what where nothing fails: the fallback steps left out."""
+        return Graph({name: step.after for name, step in self.steps.items() if name not in self.stands_in_for})
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The whole order: each fallback after the step it stands in for, and before whatever follows that."""
+        after: dict[str, tuple[str, ...]] = {}
+        for name, step in self.steps.items():
+            before = [name_ for prerequisite in step.after for name_ in self.with_fallbacks(prerequisite)]
+            stood_for = self.stands_in_for.get(name)
+            after[name] = tuple(before) if stood_for is None else (stood_for,)
+        return Graph(after)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The canvases of an undisturbed run."""
+        partial = {name for name, step in self.steps.items() if step.join is not None}
+        return plan(self.route, brought=partial)
+
+    def with_fallbacks(self, name: str) -> tuple[str, ...]:
+        """The step, its fallback, the fallback's fallback and so on."""
+        chain = [name]
+        while (following := self.steps[chain[-1]].fallback) is not None:
+            chain.append(following)
+        return tuple(chain)

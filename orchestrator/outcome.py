@@ -1,0 +1,83 @@
+"""What came of one attempt of a step, as values: a 402 is data, not an exception."""
+
+from dataclasses import dataclass, field
+
+from orchestrator.jsontype import Json
+from orchestrator.states import Effect
+
+
+@dataclass(frozen=True, slots=True)
+class StepError:
+    """Why an attempt failed. `kind` is a fixed word for programs, `message` is for people, `status` is HTTP's.
+
+    Kinds: `http` (an answer that is not a success), `refused`, `dns`, `connect` and `tls` (nothing was sent),
+    `timeout` and `dropped` (sent, no whole answer), `blocked` (the address may not be called), `answer` (an answer
+    that cannot be kept), `expression`, `rejected` (the `success` expression said no), `lost` (the worker died),
+    `deadline`, `cancelled`.
+    """
+
+    kind: str
+    message: str
+    status: int | None = None
+
+    def as_json(self) -> Json:
+        """The error as the API shows it and the ledger keeps it."""
+        shown: dict[str, Json] = {"kind": self.kind, "message": self.message}
+        if self.status is not None:
+            shown["status"] = self.status
+        return shown
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The call was a success; `result` is what later steps may read."""
+
+    result: Json
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The attempt failed.
+
+    `effect` is what it did in the world, `retryable` whether another attempt could help, `retry_after` the seconds
+    that the service asked to be left alone (None where it asked for nothing).
+    """
+
+    error: StepError
+    effect: Effect
+    retryable: bool
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """The step's condition did not hold; no call was made."""
+
+    reason: str
+
+
+Outcome = Completed | Failed | Skipped
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole HTTP answer. Header names are lower case; `body` is decoded JSON, else text, else None when empty."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    body: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """No answer that can be kept.
+
+    `kind` is one of `StepError`'s. `sent` says whether the request (or a part of it) may have reached the service;
+    `status` is the HTTP status where one was received before the rest turned out to be unusable.
+    """
+
+    kind: str
+    message: str
+    sent: bool
+    status: int | None = None
