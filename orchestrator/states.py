@@ -70,9 +70,7 @@ FINAL = frozenset({WorkflowStatus.COMPLETED, WorkflowStatus.FAILED, WorkflowStat
 SETTLED = frozenset({StepStatus.COMPLETED, StepStatus.FAILED, StepStatus.SKIPPED})
 
 WORKFLOW_MOVES: dict[WorkflowStatus, frozenset[WorkflowStatus]] = {
-    WorkflowStatus.RUNNING: frozenset(
-        {WorkflowStatus.COMPLETED, WorkflowStatus.PAUSED, WorkflowStatus.COMPENSATING}
-    ),
+    WorkflowStatus.RUNNING: frozenset({WorkflowStatus.COMPLETED, WorkflowStatus.PAUSED, WorkflowStatus.COMPENSATING}),
     WorkflowStatus.PAUSED: frozenset({WorkflowStatus.RUNNING, WorkflowStatus.COMPENSATING}),
     WorkflowStatus.COMPENSATING: frozenset({WorkflowStatus.FAILED, WorkflowStatus.CANCELLED}),
     WorkflowStatus.COMPLETED: frozenset(),
