@@ -4,6 +4,7 @@
     ├── DefinitionError        a definition is wrong: every fault at once, each with its place
     ├── ContextError           a start's context does not fit the definition's `input`
     ├── ExpressionError        an expression cannot be compiled or cannot be evaluated
+    │   └── FaultyTemplate     … or several in one template, each with its path in it
     ├── NotFound               no such workflow, definition or step
     ├── Conflict               the status forbids what was asked; says which and why
     ├── StartKeyReused         the same start key came with another body
@@ -55,6 +56,10 @@ class ContextError(FaultyInput):
 
 class ExpressionError(OrchestratorError):
     """An expression cannot be compiled, or went over a limit while it was evaluated."""
+
+
+class FaultyTemplate(FaultyInput, ExpressionError):
+    """Expressions of a template cannot be compiled; `place` is the path of the string within the template."""
 
 
 class NotFound(OrchestratorError):
