@@ -108,7 +108,7 @@ def test_reduction_keeps_every_ancestor_and_no_edge_too_many(graph: Graph) -> No
     """The same ancestors; and without any one of its edges they would not be the same."""
     reduced = graph.reduced()
     assert all(reduced.ancestors(name) == graph.ancestors(name) for name in graph.names)
-    for name, before in reduced.predecessors.items():
+    for before in reduced.predecessors.values():
         assert not any(reduced.precedes(one, other) for one in before for other in before)
 
 
