@@ -45,10 +45,11 @@ class Expression:
         if self.path is None:
             return interpret(self.tree, scope)
         value: Json = scope
-        for name in self.path:
-            if not isinstance(value, Mapping):
-                return None
-            value = value.get(name)
+        try:
+            for name in self.path:
+                value = value.get(name)
+        except AttributeError:  # jmespath's own test for "no object", and the quickest
+            return None
         return value
 
 

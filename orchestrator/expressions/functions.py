@@ -17,7 +17,8 @@
 | `sha256(s)` | 64 hexadecimal digits, of the UTF-8 bytes |
 | `uuid5(namespace, name)` | the same UUID for the same two (RFC 9562, section 5.5) |
 
-A namespace is a UUID or one of `dns`, `url`, `oid`, `x500`. There is no regular expression, no clock and no chance: the same scope gives the same value, in bounded time.
+A namespace is a UUID or one of `dns`, `url`, `oid`, `x500`. There is no regular expression, no clock and no chance:
+the same scope gives the same value, in bounded time.
 """
 
 import base64
