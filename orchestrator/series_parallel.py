@@ -76,7 +76,7 @@ class _Contraction:
             changed = self._merge_parallel(changed)
 
     def _set_apart(self, node: int) -> set[int]:
-        """Leaves what comes before the node out of account; returns the nodes that have fewer neighbours than before."""
+        """Leaves what comes before the node out of account; returns the nodes that have fewer neighbours now."""
         before, self._before[node] = self._before[node], set()
         for leading in before:
             self._after[leading].remove(node)
