@@ -1,4 +1,4 @@
-"""A workflow definition as typed values: read once by `orchestrator.reading`, then never looked at as raw JSON again."""
+"""A workflow definition as typed values: read once by `orchestrator.reading`, never looked at as raw JSON again."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -84,7 +84,8 @@ class Definition:
     """A whole workflow type.
 
     `version` is the SHA-256 (hex) of `document`, its canonical JSON; `deadline` is seconds; `sensitive` holds paths
-    such as `context.card`. A step that is another one's `fallback` has an empty `after`: it stands where that one stood.
+    such as `context.card`. A step that is another one's `fallback` has an empty `after`: it stands where that one
+    stood.
     """
 
     type: str
@@ -124,6 +125,16 @@ class Definition:
         """The canvases of an undisturbed run."""
         partial = {name for name, step in self.steps.items() if step.join is not None}
         return plan(self.route, brought=partial)
+
+    def successors(self, name: str) -> tuple[str, ...]:
+        """What waits for this step; a fallback has the successors of the step it stands in for."""
+        while name in self.stands_in_for:
+            name = self.stands_in_for[name]
+        return self.route.successors[name]
+
+    def starts_free(self, name: str) -> bool:
+        """Whether the step waits for nothing."""
+        return not self.steps[name].after and name not in self.stands_in_for
 
     def with_fallbacks(self, name: str) -> tuple[str, ...]:
         """The step, its fallback, the fallback's fallback and so on."""

@@ -14,14 +14,12 @@ A workflow::
 A step (a compensation is a step too)::
 
     pending ──claim──► running ──settle──► completed | failed | skipped
-       │ ▲               │  ▲
-       │ └─────retry─────│──│──── failed
-       │                park│
-       │                 ▼  │claim
-       │              waiting ──(wake: it may be claimed again)
-       └── a branch that was not taken ──► skipped
+     │ ▲ ▲              │  │
+     │ │ └──── lost ────┘  └──park──► waiting ──wake──► pending
+     │ └── retry ── failed
+     └── a branch that was not taken ──► skipped
 
-Everything outside these tables is refused by `orchestrator.workflow`; `tests/unit/test_states.py` walks them.
+Everything outside these tables is refused by `orchestrator.moves`; `tests/unit/test_states.py` walks them.
 """
 
 from enum import StrEnum
@@ -76,11 +74,11 @@ WORKFLOW_MOVES: dict[WorkflowStatus, frozenset[WorkflowStatus]] = {
     WorkflowStatus.COMPLETED: frozenset(),
     # Final for every machine; only a person's `retry` opens them again, and it says so in the audit log.
     WorkflowStatus.FAILED: frozenset({WorkflowStatus.RUNNING, WorkflowStatus.COMPENSATING}),
-    WorkflowStatus.CANCELLED: frozenset({WorkflowStatus.COMPENSATING}),
+    WorkflowStatus.CANCELLED: frozenset({WorkflowStatus.RUNNING, WorkflowStatus.COMPENSATING}),
 }
 
 STEP_MOVES: dict[StepStatus, frozenset[StepStatus]] = {
-    StepStatus.PENDING: frozenset({StepStatus.RUNNING, StepStatus.SKIPPED}),
+    StepStatus.PENDING: frozenset({StepStatus.RUNNING, StepStatus.SKIPPED, StepStatus.FAILED}),
     StepStatus.RUNNING: frozenset(
         {
             StepStatus.COMPLETED,
@@ -90,8 +88,9 @@ STEP_MOVES: dict[StepStatus, frozenset[StepStatus]] = {
             StepStatus.PENDING,  # the worker is lost: the step may be claimed again
         }
     ),
-    StepStatus.WAITING: frozenset({StepStatus.RUNNING, StepStatus.FAILED, StepStatus.COMPLETED}),
+    # Failed: the workflow ended while the step waited.
+    StepStatus.WAITING: frozenset({StepStatus.PENDING, StepStatus.FAILED}),
     StepStatus.COMPLETED: frozenset(),
     StepStatus.FAILED: frozenset({StepStatus.PENDING}),
-    StepStatus.SKIPPED: frozenset({StepStatus.PENDING}),
+    StepStatus.SKIPPED: frozenset(),
 }

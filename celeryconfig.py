@@ -1,0 +1,57 @@
+"""Celery's own settings: `celery -A tasks worker` reads them here, everything else is in `orchestrator.settings`.
+
+No setting is left at a default that is wrong for a broker one may lose: the ledger brings back what Redis forgets.
+"""
+
+from orchestrator.embedded import broker_url as broker_url_of
+from orchestrator.settings import Settings
+
+_settings = Settings.from_environment()
+
+broker_url = broker_url_of(_settings)
+result_backend = f"tasks.backend:QuietRedisBackend+{broker_url}"
+
+task_default_queue = "orchestrator"
+task_serializer = result_serializer = "json"
+accept_content = ["json"]
+
+# Results are in the ledger. Celery's own exist only as far as chords need them to count.
+task_ignore_result = True
+result_expires = 86_400
+
+# A message is acknowledged when its step begins: what happens to the step from then on is the ledger's business. Late
+# acknowledgement would only send a copy after the visibility time-out, an hour later, to be refused.
+task_acks_late = False
+task_track_started = False
+
+# Threads: an attempt waits for a service, and hundreds of waits fit into one process. Not gevent or eventlet: they
+# never give back unacknowledged messages and fail acknowledgements on a full pool of connections.
+worker_pool = "threads"
+worker_concurrency = _settings.concurrency
+worker_prefetch_multiplier = 1
+
+# Publishing never blocks for long: what cannot be sent now is sent by the reconciler.
+task_publish_retry = False
+broker_connection_timeout = 3
+broker_connection_retry_on_startup = True
+broker_connection_max_retries = None
+broker_pool_limit = _settings.concurrency + 10
+redis_max_connections = _settings.concurrency + 50
+redis_socket_timeout = 5
+redis_socket_connect_timeout = 3
+redis_retry_on_timeout = True
+broker_transport_options = {
+    "max_connections": _settings.concurrency + 50,
+    "socket_timeout": 10,
+    "socket_connect_timeout": 3,
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+    # Longer than any wait for a free thread: sooner, messages that merely wait would come twice.
+    "visibility_timeout": 3_600,
+}
+
+# Events for Flower cost a third of a task: `-E` (docker-compose.yml has it) turns them on.
+worker_send_task_events = False
+task_send_sent_event = False
+worker_hijack_root_logger = False
+worker_redirect_stdouts = False

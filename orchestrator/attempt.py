@@ -1,0 +1,82 @@
+"""The life of one attempt: claim, call, settle."""
+
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from orchestrator.call import Caller
+from orchestrator.errors import ExpressionError
+from orchestrator.judging import judge
+from orchestrator.ledger import Ledger
+from orchestrator.ledger.claims import claim_step
+from orchestrator.ledger.materials import Materials
+from orchestrator.moves.claiming import Refusal
+from orchestrator.moves.move import Settle
+from orchestrator.moves.settling import Settled
+from orchestrator.outcome import Failed, Outcome, Skipped, StepError
+from orchestrator.request import Surroundings, request_for, scope_of
+from orchestrator.states import Effect
+from orchestrator.workflow import Kind, Publication
+
+log = logging.getLogger("orchestrator")
+
+SETTLE_PATIENCE = 60.0
+"""Seconds that an outcome is kept in hand while the database is away. Beyond, the step counts as lost and is called again."""
+
+Publish = Callable[[Publication], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a worker process makes attempts with.
+
+    `publish` sends messages and never raises for a broker that is away; `parked` is told that something waits to be woken.
+    """
+
+    name: str
+    ledger: Ledger
+    caller: Caller
+    around: Surroundings
+    publish: Publish
+    parked: Callable[[], None] = lambda: None
+
+
+def attempt(bench: Bench, workflow_id: str, step: str) -> Settled | Refusal:
+    """Make one attempt of the step, if it may be made now; what follows from it is recorded and sent."""
+    claimed = claim_step(bench.ledger, workflow_id, step, bench.name)
+    if isinstance(claimed, Refusal):
+        return claimed
+    outcome = _outcome(bench, claimed)
+    settle = Settle(workflow_id, step, claimed.attempt, outcome, random.random())  # noqa: S311 - jitter, not a secret
+    # The call was made: its outcome is worth waiting for a database that is away for a while.
+    [made] = bench.ledger.make([settle], patience=SETTLE_PATIENCE)
+    bench.publish(made.publication)
+    if made.reply is Settled.PARKED:
+        bench.parked()
+    return made.reply if made.reply is not None else Settled.LATE
+
+
+def _outcome(bench: Bench, materials: Materials) -> Outcome:
+    """Everything between claim and settle: no transaction is open."""
+    call = materials.call
+    try:
+        if (skipped := _condition(bench, materials)) is not None:
+            return skipped
+        request = request_for(materials, bench.around)
+    except ExpressionError as error:
+        return Failed(StepError("expression", str(error)), Effect.NONE, retryable=False)
+    answer = bench.caller.call(request)
+    return judge(answer, success=call.success, result=call.result, idempotent=call.idempotent)
+
+
+def _condition(bench: Bench, materials: Materials) -> Outcome | None:
+    if materials.step.kind is Kind.UNDO:
+        return None
+    when = materials.definition.steps[materials.step.name].when
+    if when is None:
+        return None
+    held = when.evaluate(scope_of(materials, bench.around))
+    if not isinstance(held, bool):
+        raise ExpressionError(f"`when` must come out true or false, but ${{{when.source}}} came out as {held!r:.60}")
+    return None if held else Skipped(f"its condition did not hold: {when.source}")

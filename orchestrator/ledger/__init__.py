@@ -1,0 +1,18 @@
+"""The only SQL. A caller hands in moves; the ledger locks, loads, lets them decide, and records, in one transaction.
+
+tables        the tables
+engine        opening the database; what a transaction is
+rows          between rows and the moves' `Workflow`
+definitions   each version of a definition, kept for as long as a workflow uses it
+book          `Ledger`: moves applied in one transaction
+starting      a new workflow, once for each start key
+materials     what a claimed step's request is made of
+outputs       what a completed workflow puts out
+due           what the reconciler has to look at
+presence      which workers are alive
+views         what people and programs read
+"""
+
+from orchestrator.ledger.book import Ledger, Made
+
+__all__ = ["Ledger", "Made"]

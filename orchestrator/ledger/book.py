@@ -1,0 +1,98 @@
+"""The ledger as its callers hold it: moves in, replies and what is to be published out, one transaction for all."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from sqlalchemy import Connection
+
+from orchestrator.errors import Unavailable
+from orchestrator.jsontype import Json
+from orchestrator.ledger.definitions import Definitions
+from orchestrator.ledger.engine import Database
+from orchestrator.ledger.outputs import output_of
+from orchestrator.ledger.rows import Rows
+from orchestrator.moves.move import Move
+from orchestrator.states import WorkflowStatus
+from orchestrator.workflow import Publication, Workflow
+
+Reply = TypeVar("Reply")
+
+
+@dataclass(frozen=True, slots=True)
+class Made(Generic[Reply]):
+    """A move that is committed: what it replied (None where there is no such workflow), and what it wants sent."""
+
+    reply: Reply | None
+    publication: Publication
+
+
+class Ledger:
+    """The tables, and the only code that writes them. `variables` are what `${vars.NAME}` reads in outputs."""
+
+    def __init__(self, database: Database, variables: Mapping[str, str] | None = None) -> None:
+        self.database = database
+        self.definitions = Definitions()
+        self.variables = dict(variables or {})
+
+    def make(self, moves: Sequence[Move[Reply]], *, patience: float = 0.0) -> list[Made[Reply]]:
+        """Apply the moves, in their order, in one transaction; on a database that is away try again for `patience` seconds.
+
+        A try whose commit went through although its answer was lost is harmless: the next one finds the work done.
+        """
+        give_up_at = time.monotonic() + patience
+        pause = 0.05
+        while True:
+            try:
+                with self.database.transaction() as connection:
+                    made, _ = self.make_in(connection, moves)
+                return made
+            except Unavailable:
+                if time.monotonic() + pause > give_up_at:
+                    raise
+            time.sleep(pause)
+            pause = min(pause * 2, 2.0)
+
+    def make_in(
+        self, connection: Connection, moves: Sequence[Move[Reply]]
+    ) -> tuple[list[Made[Reply]], dict[str, Workflow]]:
+        """Apply the moves in the caller's transaction; also gives back the workflows they were made on."""
+        rows = Rows(connection)
+        workflows = self._open(rows, moves)
+        now = self.database.now(connection)
+        made = [_make(move, workflows.get(move.workflow_id), now) for move in moves]
+        self._record(rows, list(workflows.values()), now)
+        return made, workflows
+
+    def _open(self, rows: Rows, moves: Sequence[Move[Reply]]) -> dict[str, Workflow]:
+        """Lock the moves' workflows and fetch, with one query, the steps that they will need."""
+        workflows: dict[str, Workflow] = {}
+        for head in rows.lock({move.workflow_id for move in moves}):
+            definition = self.definitions.get(rows.connection, head.version)
+            workflows[head.id] = Workflow(head, definition, rows.loader(head.id))
+        keys = {
+            (move.workflow_id, step)
+            for move in moves
+            if move.workflow_id in workflows
+            for step in move.touches(workflows[move.workflow_id].definition)
+        }
+        if keys:
+            for workflow_id, found in rows.named(keys).items():
+                workflows[workflow_id].have(found)
+        return workflows
+
+    def _record(self, rows: Rows, workflows: list[Workflow], now: float) -> None:
+        rows.write(workflows, now)
+        outputs: dict[str, Json] = {}
+        for workflow in workflows:
+            if workflow.head.status is WorkflowStatus.COMPLETED and workflow.definition.output is not None:
+                outputs[workflow.head.id] = output_of(rows.connection, workflow, self.variables)
+        rows.write_heads([workflow.head for workflow in workflows if workflow.events], outputs)
+
+
+def _make(move: Move[Reply], workflow: Workflow | None, now: float) -> Made[Reply]:
+    if workflow is None:
+        return Made(None, Publication(move.workflow_id, ""))
+    reply = move.make(workflow, now)
+    return Made(reply, workflow.take_publication())

@@ -1,0 +1,44 @@
+"""Each version of a definition, kept for as long as a workflow uses it: a workflow ends with the one it began with."""
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from orchestrator.definition import Definition
+from orchestrator.errors import NotFound
+from orchestrator.ledger.tables import definitions
+from orchestrator.reading import read_document
+
+
+class Definitions:
+    """The versions that this process has seen; a version never changes, so it is read once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Definition] = {}
+
+    def get(self, connection: Connection, version: str) -> Definition:
+        """The definition of this version; NotFound where the ledger has none."""
+        known = self._known.get(version)
+        if known is None:
+            document = connection.execute(
+                select(definitions.c.document).where(definitions.c.version == version)
+            ).scalar_one_or_none()
+            if document is None:
+                raise NotFound(f"the ledger has no definition of version {version}")
+            known = self._known[version] = read_document(document)
+        return known
+
+    def keep(self, connection: Connection, definition: Definition, now: float) -> None:
+        """Write the version unless it is there. Two starts at the same moment both may: the second changes nothing."""
+        if definition.version in self._known:
+            return
+        upsert = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
+        connection.execute(
+            upsert(definitions)
+            .values(version=definition.version, type=definition.type, document=definition.document, created_at=now)
+            .on_conflict_do_nothing()
+        )
+
+    def remember(self, definition: Definition) -> None:
+        """The version is in the ledger: the transaction that wrote it is committed."""
+        self._known[definition.version] = definition

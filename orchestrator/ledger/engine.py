@@ -1,0 +1,112 @@
+"""Opening the database: SQLite in WAL mode with one writer at a time, or PostgreSQL through psycopg 3."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import QueuePool
+
+from orchestrator.errors import Unavailable
+from orchestrator.jsontype import Json
+
+BUSY_SECONDS = 30
+"""How long a SQLite connection waits for another process's write to end."""
+
+
+def compact(value: Json) -> str:
+    """JSON as the ledger stores it."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+class Database:
+    """An engine, its clock, and its one way to write."""
+
+    def __init__(self, url: str, *, pool_size: int = 8) -> None:
+        self.engine = _open(url, pool_size)
+        self.postgresql = self.engine.dialect.name == "postgresql"
+        # SQLite has one writer: the threads of this process queue here, fairly, instead of polling the file's lock.
+        self._writer = threading.Lock()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A read-write transaction, committed at the end of the block."""
+        with _translated():
+            with self._begun() as connection:
+                yield connection
+
+    @contextmanager
+    def _begun(self) -> Iterator[Connection]:
+        if self.postgresql:
+            with self.engine.begin() as connection:
+                yield connection
+            return
+        with self._writer, self.engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.exec_driver_sql("ROLLBACK")
+                raise
+            connection.exec_driver_sql("COMMIT")
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection for reading; each statement sees the last commit."""
+        with _translated(), self.engine.connect() as connection:
+            yield connection
+
+    def now(self, connection: Connection) -> float:
+        """Seconds since 1970 by the database server's clock, the one clock that all workers share."""
+        if not self.postgresql:
+            return time.time()
+        return float(connection.execute(_NOW).scalar_one())
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Say `Unavailable` for everything that another try may cure: no connection, a cut one, a deadlock, a full disk."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        raise Unavailable(str(error.__cause__ or error).strip()) from error
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        raise Unavailable(str(error.__cause__ or error).strip()) from error
+
+
+_NOW = text("SELECT extract(epoch FROM clock_timestamp())::double precision")
+
+
+def _open(url: str, pool_size: int) -> Engine:
+    options: dict[str, Any] = {
+        "json_serializer": compact,
+        "json_deserializer": json.loads,
+        "isolation_level": "AUTOCOMMIT",
+        "pool_size": pool_size,
+        "max_overflow": pool_size,
+        "poolclass": QueuePool,
+    }
+    if url.startswith("sqlite"):
+        engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, **options)
+        event.listen(engine, "connect", _prepare_sqlite)
+        return engine
+    options["isolation_level"] = "READ COMMITTED"
+    return create_engine(url, pool_pre_ping=False, connect_args={"connect_timeout": 5}, **options)
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")

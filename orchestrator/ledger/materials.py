@@ -1,0 +1,79 @@
+"""What a claimed step's request is made of, read in the transaction of the claim."""
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from orchestrator.definition import Call, Definition
+from orchestrator.expressions import References
+from orchestrator.jsontype import Json
+from orchestrator.ledger.scopes import context_of, steps_scope
+from orchestrator.moves.claiming import Claimed
+from orchestrator.states import StepStatus
+from orchestrator.workflow import Kind, StepState, Workflow, undone_by
+
+
+@dataclass(frozen=True, slots=True)
+class Materials:
+    """One attempt's materials. `undone` is the step that a compensation undoes (None for a step of the definition)."""
+
+    workflow_id: str
+    definition: Definition
+    created_at: float
+    step: StepState
+    attempt: int
+    context: Json
+    sealed: str | None
+    traceparent: str | None
+    steps: dict[str, Json] = field(default_factory=dict)
+    undone: StepState | None = None
+
+    @property
+    def call(self) -> Call:
+        """The request, before its expressions are filled in."""
+        step = self.definition.steps[undone_by(self.step.name)]
+        if self.step.kind is Kind.CALL:
+            return step.call
+        if step.compensate is None:
+            raise LookupError(f"{self.step.name} has no compensation in its definition")
+        return step.compensate
+
+
+def materials_for(connection: Connection, workflow: Workflow, claimed: Claimed) -> Materials:
+    """Read the context and every step that the request's expressions name."""
+    step, definition, head = claimed.step, workflow.definition, workflow.head
+    undone = workflow.step(undone_by(step.name)) if step.kind is Kind.UNDO else None
+    before = step.started_at if undone is None else None
+    context, sealed, traceparent = context_of(connection, head.id)
+    return Materials(
+        workflow_id=head.id,
+        definition=definition,
+        created_at=head.created_at,
+        step=step,
+        attempt=claimed.attempt,
+        context=context,
+        sealed=sealed,
+        traceparent=traceparent,
+        steps=steps_scope(connection, head.id, definition, _read(definition, step, undone), before),
+        undone=undone,
+    )
+
+
+def _read(definition: Definition, step: StepState, undone: StepState | None) -> AbstractSet[str]:
+    if undone is None:
+        call = definition.steps[step.name].call
+        when = definition.steps[step.name].when
+        reads = call.references if when is None else References.union([call.references, when.references])
+        return _named(definition, step.name, reads, whole=call.payload is None)
+    own = definition.steps[undone.name]
+    if own.compensate is None:
+        return frozenset()
+    names = _named(definition, undone.name, own.compensate.references, whole=False) | {undone.name}
+    if undone.status is not StepStatus.COMPLETED:
+        names |= _named(definition, undone.name, own.call.references, whole=own.call.payload is None)
+    return names
+
+
+def _named(definition: Definition, step: str, reads: References, *, whole: bool) -> frozenset[str]:
+    return definition.graph.ancestors(step) if whole or reads.all_steps else reads.steps

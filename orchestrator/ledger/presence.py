@@ -1,0 +1,51 @@
+"""Which workers are alive: each says so every few seconds; the steps of one that no longer does are due at once."""
+
+from sqlalchemy import Connection, and_, delete, insert, select, update
+
+from orchestrator.ledger.book import Ledger
+from orchestrator.ledger.tables import steps, workers
+from orchestrator.states import StepStatus
+
+BEAT = 3.0
+"""Seconds between two signs of life."""
+
+SILENCE = 10.0
+"""Seconds without a sign of life after which a worker counts as lost, and its steps are taken over."""
+
+
+def beat(ledger: Ledger, name: str, host: str, pid: int) -> None:
+    """Say that this worker lives."""
+    with ledger.database.transaction() as connection:
+        now = ledger.database.now(connection)
+        seen = connection.execute(update(workers).where(workers.c.name == name).values(seen_until=now + SILENCE))
+        if seen.rowcount == 0:
+            connection.execute(
+                insert(workers).values(name=name, host=host, pid=pid, started_at=now, seen_until=now + SILENCE)
+            )
+
+
+def leave(ledger: Ledger, name: str) -> None:
+    """The worker has ended in good order; what it still held (nothing, as a rule) is due at once."""
+    with ledger.database.transaction() as connection:
+        _release(connection, [name], ledger.database.now(connection))
+
+
+def bury(ledger: Ledger) -> list[str]:
+    """Make the steps of silent workers due now. Gives back the workers' names."""
+    with ledger.database.reading() as connection:
+        now = ledger.database.now(connection)
+        if not connection.execute(select(workers.c.name).where(workers.c.seen_until < now).limit(1)).first():
+            return []
+    with ledger.database.transaction() as connection:
+        now = ledger.database.now(connection)
+        silent = list(connection.execute(select(workers.c.name).where(workers.c.seen_until < now)).scalars())
+        _release(connection, silent, now)
+        return silent
+
+
+def _release(connection: Connection, names: list[str], now: float) -> None:
+    # Settles of a worker that was only slow meet this update on the step's row; either order is right, because the look
+    # that follows is made under the workflow's lock and finds what the settle left.
+    held = and_(steps.c.wake_at.is_not(None), steps.c.worker.in_(names), steps.c.status == StepStatus.RUNNING.value)
+    connection.execute(update(steps).where(held).values(wake_at=now))
+    connection.execute(delete(workers).where(workers.c.name.in_(names)))

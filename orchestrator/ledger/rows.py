@@ -1,0 +1,185 @@
+"""Between rows and `Workflow`s: lock, load, and write back what the moves changed, in few statements."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import JSON, Connection, Executable, Row, bindparam, insert, select, tuple_, update
+
+from orchestrator.jsontype import Json
+from orchestrator.ledger.tables import events, steps, workflows
+from orchestrator.states import Compensation, Effect, StepStatus, WorkflowStatus
+from orchestrator.workflow import UNCHANGED, Carrier, Head, Kind, Loader, StepState, Workflow
+
+_HEAD = [
+    workflows.c[name]
+    for name in (
+        "id type version status ending compensation compensate unsettled draining undo_failures replanned created_at "
+        "completed_at deadline_at wake_at"
+    ).split()
+]
+_STEP = [
+    steps.c[name]
+    for name in (
+        "workflow_id name kind status waits_for arrived carrier attempts failures losses key_round effect tolerated "
+        "worker started_at attempt_at completed_at wake_at waiting_for following"
+    ).split()
+]
+
+# NO KEY: rows of other tables may be added for the workflow meanwhile; two moves of one workflow may not.
+_LOCK = (
+    select(*_HEAD)
+    .where(workflows.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(workflows.c.id)
+    .with_for_update(key_share=True)
+)
+_NAMED = select(*_STEP).where(tuple_(steps.c.workflow_id, steps.c.name).in_(bindparam("keys", expanding=True)))
+_OF_ONE = select(*_STEP).where(
+    steps.c.workflow_id == bindparam("id"), steps.c.name.in_(bindparam("names", expanding=True))
+)
+_ALL = select(*_STEP).where(steps.c.workflow_id == bindparam("id"))
+
+_WRITTEN = (
+    "status waits_for arrived carrier attempts failures losses key_round effect tolerated worker started_at attempt_at "
+    "completed_at wake_at waiting_for following"
+).split()
+_WRITE_STEP = (
+    update(steps)
+    .where(steps.c.workflow_id == bindparam("b_workflow_id"), steps.c.name == bindparam("b_name"))
+    .values({name: bindparam(f"v_{name}") for name in _WRITTEN})
+)
+_WRITE_ANSWER = _WRITE_STEP.values(result=bindparam("v_result"), error=bindparam("v_error"))
+_HEAD_WRITTEN = (
+    "status ending compensation compensate unsettled draining undo_failures replanned completed_at deadline_at wake_at"
+).split()
+_WRITE_HEAD = (
+    update(workflows)
+    .where(workflows.c.id == bindparam("b_id"))
+    .values({name: bindparam(f"v_{name}") for name in _HEAD_WRITTEN})
+)
+_WRITE_END = _WRITE_HEAD.values(output=bindparam("v_output"))
+
+
+def head_of(row: Row[Any]) -> Head:
+    """A workflow's own row as the moves see it."""
+    return Head(
+        id=row.id,
+        type=row.type,
+        version=row.version,
+        created_at=row.created_at,
+        status=WorkflowStatus(row.status),
+        ending=None if row.ending is None else WorkflowStatus(row.ending),
+        compensation=Compensation(row.compensation),
+        compensate=row.compensate,
+        unsettled=row.unsettled,
+        draining=row.draining,
+        undo_failures=row.undo_failures,
+        replanned=row.replanned,
+        completed_at=row.completed_at,
+        deadline_at=row.deadline_at,
+        wake_at=row.wake_at,
+    )
+
+
+def step_of(row: Row[Any]) -> StepState:
+    """A step's row as the moves see it."""
+    values = row._mapping
+    return StepState(
+        **{name: values[name] for name in _PLAIN},
+        kind=Kind(row.kind),
+        status=StepStatus(row.status),
+        carrier=Carrier(row.carrier),
+        effect=Effect(row.effect),
+    )
+
+
+_PLAIN = (
+    "name waits_for arrived attempts failures losses key_round tolerated worker started_at attempt_at completed_at "
+    "wake_at waiting_for following"
+).split()
+
+
+class Rows:
+    """The rows of some workflows, locked, for the length of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def lock(self, ids: Collection[str]) -> list[Head]:
+        """Lock the workflows' rows, in the order of their ids so that two transactions cannot block each other."""
+        return [head_of(row) for row in self.connection.execute(_LOCK, {"ids": sorted(ids)})]
+
+    def named(self, keys: Collection[tuple[str, str]]) -> dict[str, list[StepState]]:
+        """The steps (workflow id, name), by workflow."""
+        found: dict[str, list[StepState]] = {}
+        for row in self.connection.execute(_NAMED, {"keys": sorted(keys)}):
+            found.setdefault(row.workflow_id, []).append(step_of(row))
+        return found
+
+    def loader(self, workflow_id: str) -> Loader:
+        """What a `Workflow` fetches further steps with."""
+
+        def load(names: Collection[str] | None) -> list[StepState]:
+            if names is None:
+                return [step_of(row) for row in self.connection.execute(_ALL, {"id": workflow_id})]
+            found = self.connection.execute(_OF_ONE, {"id": workflow_id, "names": list(names)})
+            return [step_of(row) for row in found]
+
+        return load
+
+    def write(self, changed: Sequence[Workflow], now: float) -> None:
+        """Write the steps and events that the moves changed, added and recorded (not the workflows' own rows)."""
+        plain, answered, added = [], [], []
+        for workflow in changed:
+            for step in workflow.changed.values():
+                kept = step.result is UNCHANGED and step.error is UNCHANGED
+                (plain if kept else answered).append(_step_values(workflow.head.id, step))
+            added += [new_step(workflow.head.id, step) for step in workflow.added.values()]
+        self._many(_WRITE_STEP, plain)
+        self._many(_WRITE_ANSWER, answered)
+        self._many(insert(steps), added)
+        self._many(insert(events), [row for workflow in changed for row in event_rows(workflow, now)])
+
+    def write_heads(self, heads: Iterable[Head], outputs: Mapping[str, Json]) -> None:
+        """Write the workflows' own rows, with the output of those that completed."""
+        plain, ended = [], []
+        for head in heads:
+            values = {f"v_{name}": getattr(head, name) for name in _HEAD_WRITTEN} | {"b_id": head.id}
+            if head.id in outputs:
+                ended.append(values | {"v_output": outputs[head.id]})
+            else:
+                plain.append(values)
+        self._many(_WRITE_HEAD, plain)
+        self._many(_WRITE_END, ended)
+
+    def _many(self, statement: Executable, rows: list[dict[str, Json]]) -> None:
+        if rows:
+            self.connection.execute(statement, rows if len(rows) > 1 else rows[0])
+
+
+def event_rows(workflow: Workflow, now: float) -> list[dict[str, Json]]:
+    """The events that a workflow recorded, as rows."""
+    return [
+        {
+            "workflow_id": workflow.head.id,
+            "at": now,
+            "type": event.type,
+            "step": event.step,
+            "details": dict(event.details),
+        }
+        for event in workflow.events
+    ]
+
+
+def new_step(workflow_id: str, step: StepState) -> dict[str, Json]:
+    """A row that is not there yet."""
+    values = {name: getattr(step, name) for name in _WRITTEN}
+    return {"workflow_id": workflow_id, "name": step.name, "kind": step.kind, **values}
+
+
+def _step_values(workflow_id: str, step: StepState) -> dict[str, Json]:
+    values = {f"v_{name}": getattr(step, name) for name in _WRITTEN}
+    values |= {"b_workflow_id": workflow_id, "b_name": step.name}
+    if step.result is not UNCHANGED or step.error is not UNCHANGED:
+        values["v_result"] = None if step.result is UNCHANGED else JSON.NULL if step.result is None else step.result
+        values["v_error"] = None if step.error is UNCHANGED else step.error
+    return values

@@ -1,0 +1,137 @@
+"""A new workflow: its row, its steps and its first event, in one transaction, once for each start key."""
+
+from dataclasses import dataclass
+
+import uuid_utils
+from sqlalchemy import Connection, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from orchestrator.definition import Definition
+from orchestrator.errors import StartKeyReused
+from orchestrator.jsontype import Json
+from orchestrator.ledger.book import Ledger
+from orchestrator.ledger.rows import new_step
+from orchestrator.ledger.tables import events, steps, workflows
+from orchestrator.moves.advancing import GRACE
+from orchestrator.states import Compensation, WorkflowStatus
+from orchestrator.workflow import Carrier, Publication, StepState
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a client asked for. `context` has its sensitive fields masked, `sealed` holds them encrypted.
+
+    `key` is the client's `Idempotency-Key`, `body_hash` tells whether it came with the same body again; `actor` goes
+    into the audit log.
+    """
+
+    context: Json
+    sealed: str | None = None
+    key: str | None = None
+    body_hash: str | None = None
+    traceparent: str | None = None
+    actor: str = "client"
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The workflow, new or not, and what is to be sent for it."""
+
+    workflow_id: str
+    publication: Publication
+    existed: bool = False
+
+
+def start(ledger: Ledger, definition: Definition, wanted: Start) -> Started:
+    """Write the workflow; once this returns, it will run to its end.
+
+    Raises StartKeyReused where the key was used with another body. Two calls at the same moment with one key: the
+    unique index lets one in, the other finds its row.
+    """
+    if wanted.key is not None and (existing := _existing(ledger, definition, wanted)) is not None:
+        return existing
+    try:
+        with ledger.database.transaction() as connection:
+            started = start_in(ledger, connection, definition, wanted)
+    except IntegrityError:
+        existing = _existing(ledger, definition, wanted) if wanted.key is not None else None
+        if existing is None:
+            raise
+        return existing
+    ledger.definitions.remember(definition)
+    return started
+
+
+def start_in(ledger: Ledger, connection: Connection, definition: Definition, wanted: Start) -> Started:
+    """The same within the caller's own transaction, without the look for an earlier use of the key."""
+    now = ledger.database.now(connection)
+    workflow_id = str(uuid_utils.uuid7())
+    ledger.definitions.keep(connection, definition, now)
+    connection.execute(insert(workflows), _workflow_row(workflow_id, definition, wanted, now))
+    rows, publication = _first_steps(workflow_id, definition, now)
+    connection.execute(insert(steps), [new_step(workflow_id, row) for row in rows])
+    details = {"type": definition.type, "version": definition.version, "by": wanted.actor}
+    connection.execute(
+        insert(events),
+        {"workflow_id": workflow_id, "at": now, "type": "workflow.started", "step": None, "details": details},
+    )
+    return Started(workflow_id, publication)
+
+
+def _workflow_row(workflow_id: str, definition: Definition, wanted: Start, now: float) -> dict[str, Json]:
+    deadline_at = None if definition.deadline is None else now + definition.deadline
+    return {
+        "id": workflow_id,
+        "type": definition.type,
+        "version": definition.version,
+        "status": WorkflowStatus.RUNNING,
+        "compensation": Compensation.NONE,
+        "compensate": True,
+        "unsettled": len(definition.steps),
+        "draining": 0,
+        "undo_failures": 0,
+        "replanned": False,
+        "context": wanted.context,
+        "sealed": wanted.sealed,
+        "start_key": wanted.key,
+        "start_hash": wanted.body_hash,
+        "traceparent": wanted.traceparent,
+        "created_at": now,
+        "deadline_at": deadline_at,
+        "wake_at": deadline_at,
+    }
+
+
+def _first_steps(workflow_id: str, definition: Definition, now: float) -> tuple[list[StepState], Publication]:
+    """Every step's row, and the fragments that begin at once."""
+    rows = {name: StepState(name=name) for name in definition.steps}
+    free = []
+    for fragment in definition.plan.fragments:
+        for name in fragment.heads:
+            rows[name].carrier = Carrier.FRAGMENT
+        for name in fragment.carried:
+            rows[name].carrier = Carrier.CANVAS
+        if definition.starts_free(fragment.heads[0]):
+            free.append(fragment)
+    for name, row in rows.items():
+        row.waits_for = 1 if name in definition.stands_in_for else len(definition.steps[name].after)
+        if definition.starts_free(name):
+            row.wake_at = now + GRACE
+    return list(rows.values()), Publication(workflow_id, definition.type, tuple(free))
+
+
+def _existing(ledger: Ledger, definition: Definition, wanted: Start) -> Started | None:
+    with ledger.database.reading() as connection:
+        row = connection.execute(
+            select(workflows.c.id, workflows.c.start_hash).where(
+                workflows.c.type == definition.type, workflows.c.start_key == wanted.key
+            )
+        ).one_or_none()
+    if row is None:
+        return None
+    if row.start_hash != wanted.body_hash:
+        raise StartKeyReused(
+            f"Idempotency-Key {wanted.key!r} was already used for workflow {row.id} with another body; "
+            "use a new key for a new workflow"
+        )
+    return Started(row.id, Publication(row.id, definition.type), existed=True)

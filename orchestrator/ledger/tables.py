@@ -1,0 +1,124 @@
+"""The tables. Times are seconds since 1970 by the database server's clock; JSON is kept as it came."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+)
+
+metadata = MetaData(
+    naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"},
+)
+
+# SQLite only counts up by itself on INTEGER.
+EventId = BigInteger().with_variant(Integer(), "sqlite")
+
+definitions = Table(
+    "definitions",
+    metadata,
+    Column("version", Text, primary_key=True),
+    Column("type", Text, nullable=False),
+    Column("document", JSON, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
+workflows = Table(
+    "workflows",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("type", Text, nullable=False),
+    Column("version", Text, ForeignKey("definitions.version"), nullable=False),
+    Column("status", Text, nullable=False),
+    Column("ending", Text),
+    Column("compensation", Text, nullable=False),
+    Column("compensate", Boolean, nullable=False),
+    Column("unsettled", Integer, nullable=False),
+    Column("draining", Integer, nullable=False),
+    Column("undo_failures", Integer, nullable=False),
+    Column("replanned", Boolean, nullable=False),
+    Column("context", JSON(none_as_null=False), nullable=False),
+    Column("sealed", Text),
+    Column("output", JSON(none_as_null=True)),
+    Column("error", JSON(none_as_null=True)),
+    Column("start_key", Text),
+    Column("start_hash", Text),
+    Column("traceparent", Text),
+    Column("created_at", Double, nullable=False),
+    Column("completed_at", Double),
+    Column("deadline_at", Double),
+    Column("wake_at", Double),
+)
+Index("ix_workflows_type_id", workflows.c.type, workflows.c.id)
+Index("ix_workflows_status_id", workflows.c.status, workflows.c.id)
+Index("uq_workflows_start_key", workflows.c.type, workflows.c.start_key, unique=True)
+Index(
+    "ix_workflows_wake_at",
+    workflows.c.wake_at,
+    postgresql_where=workflows.c.wake_at.is_not(None),
+    sqlite_where=workflows.c.wake_at.is_not(None),
+)
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("workflow_id", Text, ForeignKey("workflows.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("waits_for", Integer, nullable=False),
+    Column("arrived", Integer, nullable=False),
+    Column("carrier", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("losses", Integer, nullable=False),
+    Column("key_round", Integer, nullable=False),
+    Column("effect", Text, nullable=False),
+    Column("tolerated", Boolean, nullable=False),
+    Column("worker", Text),
+    Column("started_at", Double),
+    Column("attempt_at", Double),
+    Column("completed_at", Double),
+    Column("wake_at", Double),
+    Column("waiting_for", Text),
+    Column("following", JSON(none_as_null=True)),
+    # SQL NULL is no result; a result that is null is JSON.NULL.
+    Column("result", JSON(none_as_null=True)),
+    Column("error", JSON(none_as_null=True)),
+)
+Index(
+    "ix_steps_wake_at",
+    steps.c.wake_at,
+    postgresql_where=steps.c.wake_at.is_not(None),
+    sqlite_where=steps.c.wake_at.is_not(None),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", EventId, primary_key=True, autoincrement=True),
+    Column("workflow_id", Text, ForeignKey("workflows.id", ondelete="CASCADE"), nullable=False),
+    Column("at", Double, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("step", Text),
+    Column("details", JSON, nullable=False),
+)
+Index("ix_events_workflow_id_id", events.c.workflow_id, events.c.id)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("seen_until", Double, nullable=False),
+)
+Index("ix_workers_seen_until", workers.c.seen_until)

@@ -1,0 +1,10 @@
+"""Everything that can happen to a workflow, one module a kind of move. Pure: a `Workflow` and the time go in.
+
+advancing     a settled step tells its successors; branches not taken are skipped; the last one completes the workflow
+claiming      a worker takes a step for one attempt
+settling      the outcome of an attempt is recorded, and what follows from it
+failing       the workflow stops starting steps and waits for those in flight
+undoing       what took effect is undone, against the order of the graph
+controlling   what a person asks for: cancel, pause, resume, retry
+looking       what the reconciler does with a row that is due
+"""

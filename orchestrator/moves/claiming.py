@@ -1,0 +1,61 @@
+"""A worker takes a step for one attempt, if it may be started now."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from orchestrator.moves.advancing import is_ready
+from orchestrator.states import StepStatus, WorkflowStatus
+from orchestrator.workflow import Kind, StepState, Workflow
+
+LEASE_MARGIN = 30.0
+"""Seconds that a lease lasts beyond the attempt's own time-out. A dead worker is noticed much sooner (`presence`)."""
+
+
+class Refusal(StrEnum):
+    """Why a message does not lead to a call. `passed`: the step has settled, so its canvas may go on."""
+
+    PASSED = "passed"
+    HELD = "held"
+    EARLY = "early"
+    CLOSED = "closed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The step is the worker's for this attempt (counted from 1) until `lease_until`."""
+
+    step: StepState
+    attempt: int
+    lease_until: float
+
+
+def claim(workflow: Workflow, name: str, worker: str, now: float) -> Claimed | Refusal:
+    """Take the step, or say why not. Two copies of a message meet here: the second finds the step running."""
+    step = workflow.find(name)
+    if step is None:
+        return Refusal.UNKNOWN
+    if step.settled:
+        return Refusal.PASSED
+    if step.status is not StepStatus.PENDING:
+        return Refusal.HELD
+    if workflow.head.status not in _OPEN[step.kind]:
+        return Refusal.CLOSED
+    if not is_ready(workflow, step):
+        return Refusal.EARLY
+    workflow.change(name)
+    step.move(StepStatus.RUNNING)
+    step.attempts += 1
+    step.worker = worker
+    step.attempt_at = now
+    if step.started_at is None:
+        step.started_at = now
+    step.wake_at = now + workflow.call_of(step).timeout + LEASE_MARGIN
+    workflow.record("step.started", name, attempt=step.attempts, worker=worker)
+    return Claimed(step, step.attempts, step.wake_at)
+
+
+_OPEN = {
+    Kind.CALL: frozenset({WorkflowStatus.RUNNING}),
+    Kind.UNDO: frozenset({WorkflowStatus.RUNNING, WorkflowStatus.COMPENSATING}),
+}

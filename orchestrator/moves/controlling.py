@@ -1,0 +1,133 @@
+"""What a person asks of a workflow: cancel, pause, resume, retry. Asking twice changes nothing more."""
+
+from orchestrator.errors import Conflict
+from orchestrator.moves.advancing import complete_if_done, is_ready, make_ready
+from orchestrator.moves.failing import begin_failing, drain
+from orchestrator.states import Compensation, Effect, StepStatus, WorkflowStatus
+from orchestrator.workflow import Carrier, Kind, StepState, Workflow
+
+
+def cancel(workflow: Workflow, actor: str, now: float, *, compensate: bool = True) -> None:
+    """Start nothing more, wait for what is in flight, undo what took effect (unless `compensate` is false), end."""
+    head = workflow.head
+    if head.ending is WorkflowStatus.CANCELLED:
+        return
+    if head.status not in (WorkflowStatus.RUNNING, WorkflowStatus.PAUSED) or head.ending is not None:
+        raise Conflict(f"it is {_standing(workflow)}: there is nothing left to cancel")
+    head.compensate = compensate
+    workflow.record("workflow.cancelRequested", by=actor, compensate=compensate)
+    paused = head.status is WorkflowStatus.PAUSED
+    begin_failing(workflow, WorkflowStatus.CANCELLED, {"kind": "cancelled", "message": f"cancelled by {actor}"}, now)
+    if paused:
+        drain(workflow, now)
+
+
+def pause(workflow: Workflow, actor: str) -> None:
+    """Start nothing new; what runs ends and is recorded."""
+    head = workflow.head
+    if head.status is WorkflowStatus.PAUSED:
+        return
+    if head.status is not WorkflowStatus.RUNNING:
+        raise Conflict(f"it is {_standing(workflow)}: only a running workflow can be paused")
+    head.move(WorkflowStatus.PAUSED)
+    for step in workflow.all():
+        if step.status is StepStatus.PENDING and step.wake_at is not None:
+            workflow.change(step.name).wake_at = None
+    workflow.record("workflow.paused", by=actor)
+
+
+def resume(workflow: Workflow, actor: str, now: float) -> None:
+    """Go on where the pause stopped it; if it began to fail meanwhile, the undoing begins now."""
+    head = workflow.head
+    if head.status is WorkflowStatus.RUNNING:
+        return
+    if head.status is not WorkflowStatus.PAUSED:
+        raise Conflict(f"it is {_standing(workflow)}: only a paused workflow can be resumed")
+    workflow.record("workflow.resumed", by=actor)
+    if head.ending is not None:
+        drain(workflow, now)
+        return
+    head.move(WorkflowStatus.RUNNING)
+    _go_on(workflow, now)
+
+
+def retry(workflow: Workflow, actor: str, now: float) -> None:
+    """Run the failed steps again and keep the rest; where compensations failed, send those again instead.
+
+    Refused once anything was undone: what had been kept is gone, and only a fresh copy (`rerun`) can start over.
+    """
+    head = workflow.head
+    if head.status in (WorkflowStatus.RUNNING, WorkflowStatus.COMPENSATING) and head.replanned:
+        return
+    if not head.final or head.status is WorkflowStatus.COMPLETED:
+        raise Conflict(f"it is {_standing(workflow)}: only a failed or cancelled workflow can be retried")
+    if head.compensation is Compensation.FAILED:
+        _retry_undo(workflow, actor, now)
+        return
+    if head.compensation is not Compensation.NONE:
+        raise Conflict("its steps have been undone, so there is nothing to go on from: start a fresh copy with rerun")
+    _reopen(workflow, actor, now)
+
+
+def _reopen(workflow: Workflow, actor: str, now: float) -> None:
+    head = workflow.head
+    again = [step for step in workflow.all() if step.status is StepStatus.FAILED and not step.tolerated]
+    workflow.record("workflow.retried", by=actor, steps=[step.name for step in again])
+    for step in again:
+        _reset(workflow, step)
+    head.move(WorkflowStatus.RUNNING)
+    head.ending = head.error = head.completed_at = None
+    head.compensate = True
+    deadline = workflow.definition.deadline
+    head.deadline_at = head.wake_at = None if deadline is None else now + deadline
+    head.unsettled = sum(not step.settled for step in workflow.all())
+    _go_on(workflow, now)
+
+
+def _reset(workflow: Workflow, step: StepState) -> None:
+    """Pending again. A new idempotency key only where the service said that nothing was done under the old one."""
+    workflow.change(step.name)
+    step.move(StepStatus.PENDING)
+    step.failures = step.losses = 0
+    step.completed_at = None
+    if step.effect is Effect.NONE:
+        step.key_round += 1
+    step.error = None
+
+
+def _go_on(workflow: Workflow, now: float) -> None:
+    """Send everything that is ready; from here on the ledger brings each step, no canvas."""
+    workflow.head.replanned = True
+    for step in workflow.all():
+        if step.status is not StepStatus.PENDING:
+            continue
+        if step.carrier is not Carrier.ALONE:
+            workflow.change(step.name).carrier = Carrier.ALONE
+        if is_ready(workflow, step):
+            make_ready(workflow, workflow.change(step.name), now)
+    complete_if_done(workflow, now)
+
+
+def _retry_undo(workflow: Workflow, actor: str, now: float) -> None:
+    head = workflow.head
+    failed = [step for step in workflow.all() if step.kind is Kind.UNDO and step.status is StepStatus.FAILED]
+    workflow.record("workflow.retried", by=actor, steps=[step.name for step in failed])
+    head.ending = head.status
+    head.move(WorkflowStatus.COMPENSATING)
+    head.compensation = Compensation.RUNNING
+    head.completed_at = None
+    head.undo_failures = 0
+    head.unsettled = len(failed)
+    head.replanned = True
+    for step in failed:
+        _reset(workflow, step)
+        step.following = []
+        step.carrier = Carrier.ALONE
+        make_ready(workflow, step, now)
+
+
+def _standing(workflow: Workflow) -> str:
+    head = workflow.head
+    if head.ending is not None and not head.final:
+        return f"{head.status.value} (on its way to {head.ending.value})"
+    return head.status.value

@@ -1,0 +1,55 @@
+"""The workflow stops starting steps, and waits for those in flight before anything is undone."""
+
+from orchestrator.jsontype import Json
+from orchestrator.moves.undoing import begin_undo
+from orchestrator.outcome import StepError
+from orchestrator.states import StepStatus, WorkflowStatus
+from orchestrator.workflow import Kind, StepState, Workflow
+
+
+def begin_failing(workflow: Workflow, ending: WorkflowStatus, error: Json, now: float) -> None:
+    """From now on no step is started; the workflow will end as `ending` once everything is settled and undone.
+
+    The first reason stays. A paused workflow keeps its pause: it goes on to the undoing when it is resumed.
+    """
+    head = workflow.head
+    if head.ending is not None:
+        return
+    head.ending = ending
+    head.error = error
+    workflow.record("workflow.failing", ending=ending.value, error=error)
+    if head.status is WorkflowStatus.RUNNING:
+        drain(workflow, now)
+
+
+def drain(workflow: Workflow, now: float) -> None:
+    """Count what is in flight and give up what waits; with nothing in flight the undoing begins at once."""
+    head = workflow.head
+    head.move(WorkflowStatus.COMPENSATING)
+    head.wake_at = None
+    in_flight = 0
+    for step in workflow.all():
+        if step.status is StepStatus.RUNNING:
+            in_flight += 1
+        elif step.kind is Kind.CALL and step.status is StepStatus.WAITING:
+            _give_up(workflow, step, now)
+        elif step.kind is Kind.CALL and step.wake_at is not None:
+            workflow.change(step.name).wake_at = None
+    head.draining = in_flight
+    if in_flight == 0:
+        begin_undo(workflow, now)
+
+
+def drained(workflow: Workflow, now: float) -> None:
+    """One step that was in flight when the workflow began to fail has settled; the last one starts the undoing."""
+    head = workflow.head
+    head.draining -= 1
+    if head.draining == 0:
+        begin_undo(workflow, now)
+
+
+def _give_up(workflow: Workflow, step: StepState, now: float) -> None:
+    """A step that waits for its next attempt will not have it."""
+    workflow.close(step, StepStatus.FAILED, now)
+    error = StepError("cancelled", "the workflow began to fail before the next attempt")
+    workflow.record("step.failed", step.name, error=error.as_json(), effect=step.effect.value)

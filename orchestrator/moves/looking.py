@@ -1,0 +1,70 @@
+"""What the reconciler does with a row that is due: wake it, send it again, or take it over from a lost worker."""
+
+from orchestrator.moves.advancing import is_ready, leave_canvas, make_ready
+from orchestrator.moves.failing import begin_failing, drained
+from orchestrator.moves.settling import fail_for_good
+from orchestrator.outcome import StepError
+from orchestrator.states import Effect, StepStatus, WorkflowStatus
+from orchestrator.workflow import Kind, StepState, Workflow
+
+MOST_LOSSES = 3
+"""How many workers a step may take with it before it is failed: a call that kills workers must not go on for ever."""
+
+
+def look(workflow: Workflow, name: str, now: float) -> None:
+    """Look at a step whose `wake_at` has come. Another worker may have looked first: then nothing is due any more."""
+    step = workflow.find(name)
+    if step is None or step.wake_at is None or step.wake_at > now:
+        return
+    workflow.change(name)
+    match step.status:
+        case StepStatus.WAITING:
+            step.move(StepStatus.PENDING)
+            step.waiting_for = None
+            make_ready(workflow, step, now)
+        case StepStatus.PENDING if is_ready(workflow, step):
+            leave_canvas(workflow, step)
+            make_ready(workflow, step, now)
+            if step.wake_at is not None:
+                workflow.record("step.resent", name)
+        case StepStatus.RUNNING:
+            lose(workflow, step, now)
+        case _:
+            step.wake_at = None
+
+
+def lose(workflow: Workflow, step: StepState, now: float) -> None:
+    """The worker that had the step is gone; whether the service was reached is unknown.
+
+    The step is called again with the same idempotency key: it costs no retry. Not so a call that is not idempotent, one
+    that took several workers with it, or one of a workflow that began to fail: that one has failed, outcome unknown.
+    """
+    workflow.change(step.name)
+    step.losses += 1
+    if step.effect is Effect.NONE:
+        step.effect = Effect.UNKNOWN
+    error = StepError("lost", f"worker {step.worker} was lost during attempt {step.attempts}")
+    step.error = error.as_json()
+    workflow.record("step.lost", step.name, attempt=step.attempts, worker=step.worker)
+    leave_canvas(workflow, step)
+    in_flight = workflow.head.draining > 0
+    repeatable = workflow.call_of(step).idempotent and step.losses <= MOST_LOSSES
+    if repeatable and (step.kind is Kind.UNDO or workflow.head.ending is None):
+        step.move(StepStatus.PENDING)
+        step.worker = None
+        make_ready(workflow, step, now)
+    else:
+        fail_for_good(workflow, step, error, now)
+    if in_flight:
+        drained(workflow, now)
+
+
+def expire(workflow: Workflow, now: float) -> None:
+    """Look at a workflow whose `wake_at` has come: its deadline has passed."""
+    head = workflow.head
+    if head.wake_at is None or head.wake_at > now:
+        return
+    head.wake_at = None
+    if head.status in (WorkflowStatus.RUNNING, WorkflowStatus.PAUSED):
+        message = f"the workflow did not end within its deadline of {workflow.definition.deadline:g} s"
+        begin_failing(workflow, WorkflowStatus.FAILED, {"kind": "deadline", "message": message}, now)

@@ -1,0 +1,114 @@
+"""A move as a value: what the ledger applies to a workflow under its lock, many of them in one transaction."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from orchestrator.definition import Definition
+from orchestrator.moves.claiming import Claimed, Refusal, claim
+from orchestrator.moves.controlling import cancel, pause, resume, retry
+from orchestrator.moves.looking import expire, look
+from orchestrator.moves.settling import Settled, settle
+from orchestrator.outcome import Outcome
+from orchestrator.workflow import UNDO, Workflow
+
+Reply = TypeVar("Reply", covariant=True)
+
+
+class Move(Protocol[Reply]):
+    """One thing to be done to one workflow."""
+
+    @property
+    def workflow_id(self) -> str:
+        """Whose move it is."""
+
+    def touches(self, definition: Definition) -> Collection[str]:
+        """The steps it is likely to need, so that they are fetched with one query. More may be loaded on the way."""
+
+    def make(self, workflow: Workflow, now: float) -> Reply:
+        """Decide, changing the workflow; the ledger records it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """`worker` takes the step for one attempt."""
+
+    workflow_id: str
+    step: str
+    worker: str
+
+    def touches(self, definition: Definition) -> Collection[str]:
+        """The step itself."""
+        return (self.step,)
+
+    def make(self, workflow: Workflow, now: float) -> Claimed | Refusal:
+        """See `claiming.claim`."""
+        return claim(workflow, self.step, self.worker, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """The outcome of the attempt is recorded; `share` is the random share of a retry delay."""
+
+    workflow_id: str
+    step: str
+    attempt: int
+    outcome: Outcome
+    share: float
+
+    def touches(self, definition: Definition) -> Collection[str]:
+        """The step, what waits for it, and who would have replaced it."""
+        if self.step.endswith(UNDO) or self.step not in definition.steps:
+            return (self.step,)
+        return (*definition.with_fallbacks(self.step), *definition.successors(self.step))
+
+    def make(self, workflow: Workflow, now: float) -> Settled:
+        """See `settling.settle`."""
+        return settle(workflow, self.step, self.attempt, self.outcome, now=now, share=self.share)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The reconciler looks at a step, or with no step at the workflow's deadline."""
+
+    workflow_id: str
+    step: str | None = None
+
+    def touches(self, definition: Definition) -> Collection[str]:
+        """The step, if it is one."""
+        return () if self.step is None else (self.step,)
+
+    def make(self, workflow: Workflow, now: float) -> None:
+        """See `looking`."""
+        if self.step is None:
+            expire(workflow, now)
+        else:
+            look(workflow, self.step, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A person's order. `verb` is cancel, pause, resume or retry; `actor` goes into the audit log."""
+
+    workflow_id: str
+    verb: str
+    actor: str
+    compensate: bool = True
+
+    def touches(self, definition: Definition) -> Collection[str]:
+        """Nothing ahead: these load all of the workflow."""
+        return ()
+
+    def make(self, workflow: Workflow, now: float) -> None:
+        """See `controlling`."""
+        match self.verb:
+            case "cancel":
+                cancel(workflow, self.actor, now, compensate=self.compensate)
+            case "pause":
+                pause(workflow, self.actor)
+            case "resume":
+                resume(workflow, self.actor, now)
+            case "retry":
+                retry(workflow, self.actor, now)
+            case _:
+                raise ValueError(f"no such verb: {self.verb}")

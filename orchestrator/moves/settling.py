@@ -1,0 +1,179 @@
+"""The outcome of an attempt is recorded, and what follows from it: success, another attempt, or a failure for good."""
+
+from enum import StrEnum
+
+from orchestrator.moves.advancing import leave_canvas, make_ready, pass_on
+from orchestrator.moves.failing import begin_failing, drained
+from orchestrator.moves.undoing import finish
+from orchestrator.outcome import Completed, Failed, Outcome, Skipped, StepError
+from orchestrator.retrying import wait_before
+from orchestrator.states import Effect, StepStatus, WorkflowStatus
+from orchestrator.workflow import Kind, StepState, Workflow, undo_of, undone_by
+
+
+class Settled(StrEnum):
+    """How an attempt ended, for the Celery task that made it.
+
+    `completed`, `skipped` and `tolerated` let a canvas go on; `failed` makes the task a FAILURE; `parked` and `late`
+    end it without effect.
+    """
+
+    COMPLETED = "completed"
+    SKIPPED = "skipped"
+    TOLERATED = "tolerated"
+    PARKED = "parked"
+    FAILED = "failed"
+    LATE = "late"
+
+
+def settle(workflow: Workflow, name: str, attempt: int, outcome: Outcome, *, now: float, share: float) -> Settled:
+    """Record what came of the attempt. `share` in [0, 1) is the random share of the retry delay that is waited.
+
+    An answer that comes for a step that somebody else has settled or taken over changes nothing but the audit log.
+    """
+    step = workflow.find(name)
+    if step is None or step.status is not StepStatus.RUNNING or step.attempts != attempt:
+        workflow.record("step.late", name, attempt=attempt, outcome=type(outcome).__name__.lower())
+        return Settled.LATE
+    workflow.change(name)
+    in_flight = workflow.head.draining > 0
+    match outcome:
+        case Completed():
+            settled = _complete(workflow, step, outcome, now)
+        case Skipped():
+            workflow.close(step, StepStatus.SKIPPED, now)
+            workflow.record("step.skipped", name, reason=outcome.reason)
+            pass_on(workflow, step, now)
+            settled = Settled.SKIPPED
+        case Failed():
+            settled = _fail(workflow, step, outcome, now, share)
+    if in_flight:
+        drained(workflow, now)
+    return settled
+
+
+def _complete(workflow: Workflow, step: StepState, outcome: Completed, now: float) -> Settled:
+    step.result = outcome.result
+    step.effect = Effect.DONE
+    workflow.close(step, StepStatus.COMPLETED, now)
+    workflow.record(
+        "step.completed", step.name, attempt=step.attempts, durationMs=_took(step, now), status=outcome.status
+    )
+    if step.kind is Kind.UNDO:
+        _after_undo(workflow, step, now)
+    else:
+        pass_on(workflow, step, now)
+    return Settled.COMPLETED
+
+
+def _fail(workflow: Workflow, step: StepState, outcome: Failed, now: float, share: float) -> Settled:
+    step.failures += 1
+    step.effect = _stronger(step.effect, outcome.effect)
+    step.error = outcome.error.as_json()
+    policy = workflow.call_of(step).retry
+    if outcome.retryable and step.failures <= policy.retries and _may_try_again(workflow, step):
+        return _park(workflow, step, outcome, wait_before(policy, step.failures - 1, outcome.retry_after, share), now)
+    return fail_for_good(workflow, step, outcome.error, now)
+
+
+def _may_try_again(workflow: Workflow, step: StepState) -> bool:
+    """Not a step of a workflow that began to fail; a compensation always may."""
+    return step.kind is Kind.UNDO or workflow.head.ending is None
+
+
+def _park(workflow: Workflow, step: StepState, outcome: Failed, delay: float, now: float) -> Settled:
+    step.move(StepStatus.WAITING)
+    step.waiting_for = "retry"
+    step.worker = None
+    step.wake_at = now + delay
+    leave_canvas(workflow, step)
+    workflow.record(
+        "step.retrying",
+        step.name,
+        attempt=step.attempts,
+        durationMs=_took(step, now),
+        error=outcome.error.as_json(),
+        effect=outcome.effect.value,
+        delayMs=round(delay * 1000),
+    )
+    return Settled.PARKED
+
+
+def fail_for_good(workflow: Workflow, step: StepState, error: StepError, now: float) -> Settled:
+    """No further attempt: go on without the step, call its fallback, or fail the workflow."""
+    took = _took(step, now)
+    workflow.close(step, StepStatus.FAILED, now)
+    workflow.record(
+        "step.failed",
+        step.name,
+        attempt=step.attempts,
+        durationMs=took,
+        error=error.as_json(),
+        effect=step.effect.value,
+    )
+    if step.kind is Kind.UNDO:
+        return _undo_failed(workflow, step, error, now)
+    definition = workflow.definition.steps[step.name]
+    if definition.fallback is not None and workflow.head.ending is None:
+        leave_canvas(workflow, step)
+        step.tolerated = True
+        _call_fallback(workflow, step, definition.fallback, now)
+        return Settled.FAILED
+    if definition.optional:
+        step.tolerated = True
+        pass_on(workflow, step, now)
+        return Settled.TOLERATED
+    begin_failing(workflow, WorkflowStatus.FAILED, {"step": step.name, **error.as_json()}, now)
+    return Settled.FAILED
+
+
+def _call_fallback(workflow: Workflow, step: StepState, fallback: str, now: float) -> None:
+    """The other provider is called once the first one is settled: where it may have acted, that is undone before."""
+    must_undo = step.effect is not Effect.NONE and workflow.definition.steps[step.name].compensate is not None
+    if must_undo:
+        undo = StepState(name=undo_of(step.name), kind=Kind.UNDO, following=[fallback])
+        workflow.add(undo)
+        make_ready(workflow, undo, now)
+        return
+    _count_down(workflow, fallback, now)
+
+
+def _count_down(workflow: Workflow, name: str, now: float) -> None:
+    """One thing less that the fallback or compensation waits for."""
+    step = workflow.change(name)
+    step.waits_for -= 1
+    step.arrived += 1
+    if step.waits_for == 0:
+        make_ready(workflow, step, now)
+
+
+def _undo_failed(workflow: Workflow, undo: StepState, error: StepError, now: float) -> Settled:
+    head = workflow.head
+    head.undo_failures += 1
+    if head.ending is None:
+        message = f"{undone_by(undo.name)} may have taken effect and could not be undone: {error.message}"
+        begin_failing(workflow, WorkflowStatus.FAILED, {"step": undo.name, "kind": "undo", "message": message}, now)
+    else:
+        leave_canvas(workflow, undo)
+        _after_undo(workflow, undo, now)
+    return Settled.FAILED
+
+
+def _after_undo(workflow: Workflow, undo: StepState, now: float) -> None:
+    """What follows an undo goes on, whether it worked or not; the last one ends the workflow."""
+    head = workflow.head
+    for name in undo.following or ():
+        _count_down(workflow, name, now)
+    if head.status is WorkflowStatus.COMPENSATING and head.draining == 0:
+        head.unsettled -= 1
+        if head.unsettled == 0:
+            finish(workflow, now)
+
+
+def _stronger(one: Effect, other: Effect) -> Effect:
+    order = (Effect.NONE, Effect.UNKNOWN, Effect.DONE)
+    return max(one, other, key=order.index)
+
+
+def _took(step: StepState, now: float) -> int:
+    return round((now - (step.attempt_at or now)) * 1000)

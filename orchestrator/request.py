@@ -1,0 +1,155 @@
+"""From a claimed step to the request that goes out: expressions filled in, control fields last, the idempotency key."""
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import quote, urlencode
+
+from orchestrator.call import Request
+from orchestrator.definition import Call
+from orchestrator.errors import ExpressionError
+from orchestrator.jsontype import Json
+from orchestrator.ledger.materials import Materials
+from orchestrator.sealing import Sealer, merged, without
+from orchestrator.states import StepStatus
+from orchestrator.tracing import child_of
+from orchestrator.workflow import undone_by
+
+_KEYS = uuid.UUID("6a1f3c52-6f0e-5d0c-9a53-0d2f7c6f1b1e")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What requests may read besides the workflow: `${vars.X}`, `${secret.X}`, and the key to sensitive fields."""
+
+    variables: Mapping[str, str]
+    secrets: Mapping[str, str]
+    sealer: Sealer
+
+
+def idempotency_key(workflow_id: str, step: str, key_round: int) -> str:
+    """The same for every attempt of a step; a new one only where a person had it run again on purpose."""
+    return str(uuid.uuid5(_KEYS, f"{workflow_id}/{step}/{key_round}"))
+
+
+def scope_of(materials: Materials, around: Surroundings) -> dict[str, Json]:
+    """What the request's expressions read."""
+    return {
+        "context": merged(materials.context, around.sealer.open(materials.sealed)),
+        "steps": materials.steps,
+        "workflow": {
+            "id": materials.workflow_id,
+            "type": materials.definition.type,
+            "createdAt": datetime.fromtimestamp(materials.created_at, UTC).isoformat(timespec="milliseconds"),
+        },
+        "vars": around.variables,
+        "secret": around.secrets,
+    }
+
+
+def request_for(materials: Materials, around: Surroundings) -> Request:
+    """The request of this attempt. Raises ExpressionError where it cannot be filled in."""
+    scope = scope_of(materials, around)
+    call = materials.call
+    payload = _payload(materials, call, scope)
+    body, content_type = _encoded(call, payload)
+    headers = {"Accept": "application/json", "User-Agent": "celery-orchestrator"}
+    if body is not None:
+        headers["Content-Type"] = content_type
+    headers |= {name: _text(template.render(scope), f"header {name}") for name, template in call.headers.items()}
+    headers |= _control_headers(materials, scope)
+    return Request(call.method, _url(call, scope), headers, body, call.timeout)
+
+
+def _control_headers(materials: Materials, scope: Mapping[str, Json]) -> dict[str, str]:
+    step = materials.step
+    key = idempotency_key(materials.workflow_id, step.name, step.key_round)
+    if materials.call.idempotency_key is not None:
+        key = _text(materials.call.idempotency_key.render(scope), "idempotencyKey")
+    return {
+        "Idempotency-Key": key,
+        "traceparent": child_of(materials.traceparent, materials.workflow_id, f"{step.name}/{materials.attempt}"),
+        "X-Workflow-Id": materials.workflow_id,
+        "X-Step": step.name,
+    }
+
+
+def _payload(materials: Materials, call: Call, scope: Mapping[str, Json]) -> Json:
+    if materials.undone is None:
+        return _own_payload(materials, call, scope, materials.step.name)
+    rendered = call.payload.render(scope) if call.payload is not None else {"result": _result_of_undone(materials)}
+    if not isinstance(rendered, dict):
+        return rendered
+    if materials.undone.status is not StepStatus.COMPLETED:
+        return rendered | _original(materials, scope)
+    return rendered | _identity(materials, materials.undone.name) if call.payload is None else rendered
+
+
+def _own_payload(materials: Materials, call: Call, scope: Mapping[str, Json], step: str) -> Json:
+    """What the definition says, else the context and all earlier results, control fields last."""
+    if call.payload is not None:
+        return call.payload.render(scope)
+    results = {name: seen["result"] for name, seen in materials.steps.items() if seen["status"] == "completed"}
+    context = without(materials.context, materials.definition.sensitive)
+    return {**context, "previousResults": results, **_identity(materials, step)}
+
+
+def _identity(materials: Materials, step: str) -> dict[str, Json]:
+    return {"workflowId": materials.workflow_id, "step": step}
+
+
+def _result_of_undone(materials: Materials) -> Json:
+    name = undone_by(materials.step.name)
+    return materials.steps[name]["result"] if name in materials.steps else None
+
+
+def _original(materials: Materials, scope: Mapping[str, Json]) -> dict[str, Json]:
+    """Where the outcome is unknown there is no result to undo by: say what the service was asked, and under which key."""
+    undone = materials.undone
+    assert undone is not None, "only a compensation has an original request"
+    call = materials.definition.steps[undone.name].call
+    original, key = None, idempotency_key(materials.workflow_id, undone.name, undone.key_round)
+    try:
+        original = _own_payload(materials, call, scope, undone.name)
+        if call.idempotency_key is not None:
+            key = _text(call.idempotency_key.render(scope), "idempotencyKey")
+    except ExpressionError:
+        pass  # then it was never sent in that form either: the key alone says what is meant
+    return {
+        **_identity(materials, undone.name),
+        "outcome": "unknown",
+        "originalRequest": original,
+        "originalIdempotencyKey": key,
+    }
+
+
+def _url(call: Call, scope: Mapping[str, Json]) -> str:
+    url = _text(call.target_url.render(scope), "targetUrl")
+    query = {name: template.render(scope) for name, template in call.query.items()}
+    present = {name: _text(value, f"query {name}") for name, value in query.items() if value is not None}
+    if not present:
+        return url
+    address, _, fragment = url.partition("#")
+    joined = address + ("&" if "?" in address else "?") + urlencode(present, quote_via=quote)
+    return f"{joined}#{fragment}" if fragment else joined
+
+
+def _encoded(call: Call, payload: Json) -> tuple[bytes | None, str]:
+    if call.method in ("GET", "HEAD") and call.payload is None:
+        return None, ""
+    if call.encoding == "json":
+        return json.dumps(payload, separators=(",", ":"), ensure_ascii=False).encode(), "application/json"
+    if not isinstance(payload, dict):
+        raise ExpressionError("a form payload must be an object of texts and numbers")
+    fields = {name: _text(value, f"payload {name}") for name, value in payload.items() if value is not None}
+    return urlencode(fields).encode(), "application/x-www-form-urlencoded"
+
+
+def _text(value: Json, place: str) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or isinstance(value, int | float):
+        return json.dumps(value)
+    raise ExpressionError(f"{place} must be a text or a number, but came out as {json.dumps(value)[:60]}")

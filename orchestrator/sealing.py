@@ -1,0 +1,91 @@
+"""Sensitive fields: encrypted at rest, masked wherever they are shown, given only to steps that name them."""
+
+import copy
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable, Mapping
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from orchestrator.errors import SettingsError
+from orchestrator.jsontype import Json
+
+MASK = "•••"
+
+
+class Sealer:
+    """Encrypts with the first of `keys` (Fernet, url-safe base64 of 32 bytes) and decrypts with any of them."""
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        secrets = [key.encode() for key in keys]
+        self._fernet = MultiFernet([Fernet(secret) for secret in secrets])
+        self._fingerprints = secrets[0]
+
+    def seal(self, fields: Mapping[str, Json]) -> str | None:
+        """Sensitive fields by their path, encrypted; None where there are none."""
+        return self._fernet.encrypt(json.dumps(fields).encode()).decode() if fields else None
+
+    def open(self, sealed: str | None) -> dict[str, Json]:
+        """The fields again. Raises SettingsError where the key is another one."""
+        if sealed is None:
+            return {}
+        try:
+            opened: dict[str, Json] = json.loads(self._fernet.decrypt(sealed.encode()))
+        except InvalidToken:
+            raise SettingsError(
+                "ORCHESTRATOR_ENCRYPTION_KEY is not the key that this workflow's sensitive fields were encrypted with; "
+                "give web and workers the same key, old keys after it, separated by commas"
+            ) from None
+        return opened
+
+    def fingerprint(self, body: Json) -> str:
+        """Tells equal bodies apart from others without keeping anything of them."""
+        text = json.dumps(body, sort_keys=True, separators=(",", ":"))
+        return hmac.new(self._fingerprints, text.encode(), hashlib.sha256).hexdigest()
+
+
+def split(context: Json, paths: Iterable[str]) -> tuple[Json, dict[str, Json]]:
+    """The context with its sensitive fields masked, and those fields by path (`context.card` → `card`)."""
+    masked, taken = copy.deepcopy(context), {}
+    for path in paths:
+        *parents, last = _keys(path)
+        place = _descend(masked, parents)
+        if isinstance(place, dict) and last in place:
+            taken[path] = place[last]
+            place[last] = MASK
+    return masked, taken
+
+
+def merged(context: Json, fields: Mapping[str, Json]) -> Json:
+    """The context with its sensitive fields back in place."""
+    if not fields:
+        return context
+    whole = copy.deepcopy(context)
+    for path, value in fields.items():
+        *parents, last = _keys(path)
+        place = _descend(whole, parents)
+        if isinstance(place, dict):
+            place[last] = value
+    return whole
+
+
+def without(context: Json, paths: Iterable[str]) -> Json:
+    """The context with its sensitive fields left out."""
+    rest = copy.deepcopy(context)
+    for path in paths:
+        *parents, last = _keys(path)
+        place = _descend(rest, parents)
+        if isinstance(place, dict):
+            place.pop(last, None)
+    return rest
+
+
+def _keys(path: str) -> list[str]:
+    return path.split(".")[1:]
+
+
+def _descend(place: Json, keys: Iterable[str]) -> Json:
+    for key in keys:
+        place = place.get(key) if isinstance(place, dict) else None
+    return place

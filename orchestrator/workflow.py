@@ -1,0 +1,262 @@
+"""One workflow as its moves see it: the state that the ledger keeps, loaded step by step, and what a move changed.
+
+A `Workflow` is built by the ledger under the lock of the workflow's row. The moves (`orchestrator.moves`) read steps
+with `step`, take them for writing with `change`, append events, and name what is to be published; the ledger then
+writes all of it in the same transaction. Steps are loaded by name, so that a move costs what it touches.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from orchestrator.definition import Call, Definition
+from orchestrator.jsontype import Json
+from orchestrator.plan import Fragment
+from orchestrator.states import (
+    FINAL,
+    SETTLED,
+    STEP_MOVES,
+    WORKFLOW_MOVES,
+    Compensation,
+    Effect,
+    StepStatus,
+    WorkflowStatus,
+)
+
+UNDO = ":undo"
+
+
+UNCHANGED: Final[Json] = object()
+"""Stands for a result or an error that the move left as the ledger has it."""
+
+
+class Kind(StrEnum):
+    """What a step's row stands for: a step of the definition, or the undoing of one (named `<step>:undo`)."""
+
+    CALL = "call"
+    UNDO = "undo"
+
+
+class Carrier(StrEnum):
+    """Who brings a step's message once it is ready.
+
+    `fragment`: the move that makes it ready publishes the fragment of the plan that it heads. `canvas`: a Celery chain
+    or chord brings it. `alone`: the move that makes it ready publishes it by itself, its canvas being gone.
+    """
+
+    FRAGMENT = "fragment"
+    CANVAS = "canvas"
+    ALONE = "alone"
+
+
+@dataclass(slots=True)
+class StepState:
+    """A step's row. Times are seconds since 1970.
+
+    `waits_for` counts prerequisites that have not settled, `arrived` those that let it go on. `attempts` counts claims
+    since the start, `failures` and `losses` those that ended badly since the last `retry` by a person. `wake_at` is
+    when the reconciler must look at it, None where nothing is due. `following` is set on compensations: what they precede.
+    `error` and `result` are written, never loaded: the moves do not need them (`UNCHANGED` keeps what is stored).
+    """
+
+    name: str
+    kind: Kind = Kind.CALL
+    status: StepStatus = StepStatus.PENDING
+    waits_for: int = 0
+    arrived: int = 0
+    carrier: Carrier = Carrier.ALONE
+    attempts: int = 0
+    failures: int = 0
+    losses: int = 0
+    key_round: int = 0
+    effect: Effect = Effect.NONE
+    tolerated: bool = False
+    worker: str | None = None
+    started_at: float | None = None
+    attempt_at: float | None = None
+    completed_at: float | None = None
+    wake_at: float | None = None
+    waiting_for: str | None = None
+    following: list[str] | None = None
+    result: Json = UNCHANGED
+    error: Json = UNCHANGED
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing can happen to it any more (but for a person's `retry`)."""
+        return self.status in SETTLED
+
+    def move(self, status: StepStatus) -> None:
+        """Change the status along an arrow of `orchestrator.states`; anything else is a bug and says so."""
+        if status not in STEP_MOVES[self.status]:
+            raise ValueError(f"step {self.name}: {self.status} does not become {status}")
+        self.status = status
+
+
+@dataclass(slots=True)
+class Head:
+    """A workflow's own row, without its context and output."""
+
+    id: str
+    type: str
+    version: str
+    created_at: float
+    status: WorkflowStatus = WorkflowStatus.RUNNING
+    ending: WorkflowStatus | None = None
+    compensation: Compensation = Compensation.NONE
+    compensate: bool = True
+    unsettled: int = 0
+    draining: int = 0
+    undo_failures: int = 0
+    replanned: bool = False
+    completed_at: float | None = None
+    deadline_at: float | None = None
+    wake_at: float | None = None
+    error: Json = None
+
+    @property
+    def final(self) -> bool:
+        """Whether the workflow has ended."""
+        return self.status in FINAL
+
+    def move(self, status: WorkflowStatus) -> None:
+        """Change the status along an arrow of `orchestrator.states`; anything else is a bug and says so."""
+        if status not in WORKFLOW_MOVES[self.status]:
+            raise ValueError(f"workflow {self.id}: {self.status} does not become {status}")
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One change of state, for the audit log: `type` such as `step.completed`, details without bodies or secrets."""
+
+    type: str
+    step: str | None = None
+    details: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What is to be sent to the workers once the transaction is committed: whole fragments and single steps."""
+
+    workflow_id: str
+    workflow_type: str
+    fragments: tuple[Fragment, ...] = ()
+    steps: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.fragments or self.steps)
+
+
+Loader = Callable[[Collection[str] | None], Iterable[StepState]]
+"""Fetches the named steps of one workflow (None: all of them)."""
+
+
+class Workflow:
+    """A workflow under its lock, with as many of its steps as were asked for."""
+
+    def __init__(self, head: Head, definition: Definition, loader: Loader) -> None:
+        self.head = head
+        self.definition = definition
+        self.events: list[Event] = []
+        self.added: dict[str, StepState] = {}
+        self.changed: dict[str, StepState] = {}
+        self._loader = loader
+        self._steps: dict[str, StepState] = {}
+        self._absent: set[str] = set()
+        self._whole = False
+        self._fragments: dict[tuple[str, ...], Fragment] = {}
+        self._alone: dict[str, None] = {}
+
+    def load(self, names: Iterable[str]) -> None:
+        """Have these steps at hand, with one query for those that are not yet."""
+        wanted = [name for name in names if name not in self._steps and name not in self._absent]
+        if not wanted or self._whole:
+            return
+        for step in self._loader(wanted):
+            self._steps.setdefault(step.name, step)
+        self._absent.update(name for name in wanted if name not in self._steps)
+
+    def have(self, steps: Iterable[StepState]) -> None:
+        """Take in steps that the ledger fetched ahead."""
+        for step in steps:
+            self._steps.setdefault(step.name, step)
+
+    def find(self, name: str) -> StepState | None:
+        """The step for reading, None where the workflow has none of that name."""
+        self.load([name])
+        return self._steps.get(name)
+
+    def step(self, name: str) -> StepState:
+        """The step for reading; a KeyError where there is none."""
+        self.load([name])
+        return self._steps[name]
+
+    def change(self, name: str) -> StepState:
+        """The step for writing."""
+        step = self.step(name)
+        if name not in self.added:
+            self.changed[name] = step
+        return step
+
+    def add(self, step: StepState) -> None:
+        """A new row: a compensation."""
+        self._steps[step.name] = step
+        self._absent.discard(step.name)
+        self.added[step.name] = step
+
+    def all(self) -> list[StepState]:
+        """Every step. Linear in the workflow's size: for the moves that end or resume it, not for those that go on."""
+        if not self._whole:
+            for step in self._loader(None):
+                self._steps.setdefault(step.name, step)
+            self._whole = True
+        return list(self._steps.values())
+
+    def close(self, step: StepState, status: StepStatus, now: float) -> None:
+        """The step has settled."""
+        self.change(step.name)
+        step.move(status)
+        step.completed_at = now
+        step.wake_at = None
+        step.waiting_for = None
+        step.worker = None
+        if step.kind is Kind.CALL:
+            self.head.unsettled -= 1
+
+    def record(self, event: str, step: str | None = None, **details: Json) -> None:
+        """Append an event."""
+        self.events.append(Event(event, step, details))
+
+    def publish_fragment(self, fragment: Fragment) -> None:
+        """Have the fragment sent after the commit, once however many of its heads became ready."""
+        self._fragments[fragment.heads] = fragment
+
+    def publish_alone(self, name: str) -> None:
+        """Have the step's own message sent after the commit."""
+        self._alone[name] = None
+
+    def take_publication(self) -> Publication:
+        """What is to be sent for the moves since the last time."""
+        taken = Publication(self.head.id, self.head.type, tuple(self._fragments.values()), tuple(self._alone))
+        self._fragments, self._alone = {}, {}
+        return taken
+
+    def call_of(self, step: StepState) -> Call:
+        """The request that the row stands for."""
+        if step.kind is Kind.CALL:
+            return self.definition.steps[step.name].call
+        undo = self.definition.steps[undone_by(step.name)].compensate
+        assert undo is not None, f"{step.name} has no compensation in its definition"
+        return undo
+
+
+def undo_of(step: str) -> str:
+    """The name of the compensation of a step."""
+    return step + UNDO
+
+
+def undone_by(name: str) -> str:
+    """The name of the step that a compensation undoes."""
+    return name.removesuffix(UNDO)

@@ -1,0 +1,16 @@
+"""The Celery side: `celery -A tasks worker`.
+
+app          the Celery application
+step         the one task: an attempt of a step
+canvas       fragments of the plan → chains, groups and chords
+dispatch     sending them, which may fail without harm
+bench        what a worker process holds: ledger, HTTP session, its name
+reconciler   the thread that finds what should be moving and is not
+backend      Celery's result backend, without its subscriptions
+kombu_fix    a crash of kombu's Redis transport, mended
+"""
+
+from tasks.app import app
+from tasks.step import step
+
+__all__ = ["app", "step"]

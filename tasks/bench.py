@@ -1,0 +1,70 @@
+"""What one worker process holds: its name, the ledger, the HTTP session, the reconciler's thread."""
+
+import os
+import secrets
+import socket
+import threading
+
+from celery.signals import worker_ready, worker_shutdown
+
+from orchestrator.attempt import Bench
+from orchestrator.call import Caller
+from orchestrator.ledger import Ledger
+from orchestrator.ledger.engine import Database
+from orchestrator.request import Surroundings
+from orchestrator.sealing import Sealer
+from orchestrator.settings import Settings
+from tasks.app import app
+from tasks.dispatch import Dispatch
+from tasks.reconciler import Reconciler
+
+_opening = threading.Lock()
+_open: dict[int, tuple[Bench, Reconciler]] = {}
+
+
+def bench() -> Bench:
+    """This process's bench, opened at its first use: once for all threads, anew in each child of a prefork pool."""
+    pid = os.getpid()
+    found = _open.get(pid)
+    if found is None:
+        with _opening:
+            found = _open.get(pid)
+            if found is None:
+                found = _open[pid] = _set_up()
+    return found[0]
+
+
+def _set_up() -> tuple[Bench, Reconciler]:
+    settings = Settings.from_environment()
+    name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(2)}"
+    ledger = Ledger(Database(settings.database_url), settings.vars)
+    publish = Dispatch(app.tasks["orchestrator.step"])
+    reconciler = Reconciler(ledger, publish, name)
+    made = Bench(
+        name=name,
+        ledger=ledger,
+        caller=Caller(
+            pool_size=settings.concurrency, max_answer_bytes=settings.max_answer_bytes, allow_hosts=settings.allow_hosts
+        ),
+        around=Surroundings(settings.vars, settings.secrets, Sealer(settings.key().split(","))),
+        publish=publish,
+        parked=reconciler.hurry,
+    )
+    reconciler.start()
+    return made, reconciler
+
+
+@worker_ready.connect
+def _begin(**_: object) -> None:
+    bench()
+
+
+@worker_shutdown.connect
+def _end(**_: object) -> None:
+    found = _open.pop(os.getpid(), None)
+    if found is None:
+        return
+    made, reconciler = found
+    reconciler.stop()
+    made.caller.close()
+    made.ledger.database.close()

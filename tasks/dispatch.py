@@ -1,0 +1,41 @@
+"""Sending what the ledger says is ready. A broker that is away costs a moment, never a workflow."""
+
+import logging
+import time
+
+from celery import Task
+from kombu.exceptions import KombuError
+from redis.exceptions import RedisError
+
+from orchestrator.workflow import Publication
+from tasks.canvas import alone, canvas
+
+log = logging.getLogger("orchestrator")
+
+REST = 2.0
+"""Seconds without a try after a failed one: a start must not wait for a broker that is known to be away."""
+
+
+class Dispatch:
+    """Publishes through `step_task`; safe to call from any thread."""
+
+    def __init__(self, step_task: Task) -> None:
+        self._step_task = step_task
+        self._rests_until = 0.0
+
+    def __call__(self, publication: Publication) -> None:
+        """Send the messages, after the transaction that made them ready is committed.
+
+        What cannot be sent stays ready in the ledger, where the reconciler finds it a few seconds later.
+        """
+        if not publication or time.monotonic() < self._rests_until:
+            return
+        ids = {"workflow_id": publication.workflow_id, "workflow_type": publication.workflow_type}
+        try:
+            for fragment in publication.fragments:
+                canvas(fragment, **ids, step_task=self._step_task).apply_async()
+            for step in publication.steps:
+                alone(step, **ids, step_task=self._step_task).apply_async()
+        except (KombuError, RedisError, OSError) as error:
+            self._rests_until = time.monotonic() + REST
+            log.warning("the broker cannot be reached, messages will be sent later: %s", error)
