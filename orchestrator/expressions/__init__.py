@@ -14,7 +14,7 @@ In reading order:
 from orchestrator.expressions.expression import Expression, compile_expression
 from orchestrator.expressions.interpreting import is_true
 from orchestrator.expressions.references import ROOTS, STEP_FIELDS, References
-from orchestrator.expressions.template import Template, compile_template
+from orchestrator.expressions.template import Template, compile_template, compile_what_can_be
 
 __all__ = [
     "ROOTS",
@@ -24,5 +24,6 @@ __all__ = [
     "Template",
     "compile_expression",
     "compile_template",
+    "compile_what_can_be",
     "is_true",
 ]

@@ -40,16 +40,27 @@ class Template:
             weigh(value)
         return value
 
+    def expressions(self) -> Iterator[tuple[str, Expression]]:
+        """Each expression with the path of its string within the template."""
+        return self.rendered.expressions() if isinstance(self.rendered, _Part) else iter(())
+
 
 def compile_template(value: Json) -> Template:
     """The template that `value` holds. Raises FaultyTemplate with every fault and its path within the template."""
-    faults: list[Fault] = []
-    rendered = _compiled(value, "", 0, faults)
+    template, faults = compile_what_can_be(value)
     if faults:
         raise FaultyTemplate(faults)
+    return template
+
+
+def compile_what_can_be(value: Json) -> tuple[Template, list[Fault]]:
+    """The template without its faulty expressions, and those as faults: for readers that look for further ones."""
+    faults: list[Fault] = []
+    rendered = _compiled(value, "", 0, faults)
     if not isinstance(rendered, _Part):
-        return Template(value, NOTHING, rendered)
-    return Template(value, References.union(one.references for one in rendered.expressions()), rendered)
+        return Template(value, NOTHING, rendered), faults
+    references = References.union(one.references for _, one in rendered.expressions())
+    return Template(value, references, rendered), faults
 
 
 class _Part(ABC):
@@ -59,7 +70,7 @@ class _Part(ABC):
     def render(self, scope: Scope) -> Json: ...
 
     @abstractmethod
-    def expressions(self) -> Iterator[Expression]: ...
+    def expressions(self) -> Iterator[tuple[str, Expression]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +86,8 @@ class _Value(_Part):
         except ExpressionError as error:
             raise _at(self.place, self.expression, str(error)) from None
 
-    def expressions(self) -> Iterator[Expression]:
-        yield self.expression
+    def expressions(self) -> Iterator[tuple[str, Expression]]:
+        yield self.place, self.expression
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +122,8 @@ class _Text(_Part):
         kind = "null" if value is None else "an object" if isinstance(value, dict) else "an array"
         raise _at(self.place, expression, f"it is {kind}, which cannot stand inside a text; default() or to_string()?")
 
-    def expressions(self) -> Iterator[Expression]:
-        return (piece for piece in self.pieces if isinstance(piece, Expression))
+    def expressions(self) -> Iterator[tuple[str, Expression]]:
+        return ((self.place, piece) for piece in self.pieces if isinstance(piece, Expression))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +139,7 @@ class _Object(_Part):
             rendered[key] = part.render(scope)
         return rendered
 
-    def expressions(self) -> Iterator[Expression]:
+    def expressions(self) -> Iterator[tuple[str, Expression]]:
         return (one for _, part in self.parts for one in part.expressions())
 
 
@@ -145,7 +156,7 @@ class _Array(_Part):
             rendered[index] = part.render(scope)
         return rendered
 
-    def expressions(self) -> Iterator[Expression]:
+    def expressions(self) -> Iterator[tuple[str, Expression]]:
         return (one for _, part in self.parts for one in part.expressions())
 
 
@@ -181,7 +192,8 @@ def _compiled_text(text: str, place: str, faults: list[Fault]) -> Json:
         end = closing_brace(text, found.end())
         if end < 0:
             faults.append(Fault(place, _unclosed(text, found.start())))
-            return text
+            copied = found.start()
+            break
         try:
             pieces.append(compile_expression(text[found.end() : end]))
         except ExpressionError as error:

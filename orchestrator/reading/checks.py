@@ -1,0 +1,90 @@
+"""What must fit together across the fields of a definition: reads and order, output and secrecy, pairs of fields."""
+
+from collections.abc import Iterator, Mapping
+
+from orchestrator.expressions import STEP_FIELDS, Expression, References, Template
+from orchestrator.graph import Graph
+from orchestrator.jsontype import Json
+from orchestrator.reading.edges import Drafts
+from orchestrator.reading.expression_kinds import below
+from orchestrator.reading.place import Place
+
+# The first segments under /api/ that the program answers itself.
+RESERVED_ENTRIES = frozenset({"workflows", "orchestrator", "tasks", "definitions", "openapi.json", "docs"})
+
+
+def check_reads(drafts: Drafts, graph: Graph, at: Place) -> None:
+    """A step may read only what comes before it; its compensation may read the step itself too."""
+    for name, draft in drafts.items():
+        for field, value in draft.items():
+            for place, references in _reads(value, at / name / field):
+                _check_fields(references, drafts, place)
+                if name in graph:
+                    _check_order(name, references, graph, place, undoing=field == "compensate")
+
+
+def check_output(output: Json, sensitive: tuple[str, ...], drafts: Drafts, at: Place) -> None:
+    """The output may read every step, but nothing sensitive: it is shown to whoever asks for the workflow."""
+    for place, references in _reads(output, at):
+        _check_fields(references, drafts, place)
+        for path in sensitive:
+            if references.touches(path):
+                place.fault(
+                    f"reads {path}, which is sensitive; the output is shown to everybody who may see the workflow"
+                )
+
+
+def check_entry(entry: str, at: Place) -> None:
+    """A path that the program answers itself cannot start a workflow."""
+    if entry.split("/")[2] in RESERVED_ENTRIES:
+        at.fault(f"{entry} is answered by the orchestrator itself; choose another path under /api/")
+
+
+def check_call(draft: Mapping[str, Json], at: Place) -> None:
+    """The pairs of fields of one call that must fit together."""
+    retry = draft.get("retry", {})
+    if "delay" in retry and "maxDelay" in retry and retry["delay"] > retry["maxDelay"]:
+        (at / "retry" / "maxDelay").fault("must not be less than delay")
+    payload = draft.get("payload")
+    if draft.get("encoding") == "form" and isinstance(payload, Template):
+        fits = isinstance(payload.source, dict) or (isinstance(payload.source, str) and payload.references.roots)
+        if not fits:
+            (at / "payload").fault("must be an object where encoding is form")
+    if "compensate" in draft:
+        check_call(draft["compensate"], at / "compensate")
+
+
+def _reads(value: Json, at: Place) -> Iterator[tuple[Place, References]]:
+    """Everything that the expressions in a typed value read, each with its place."""
+    if isinstance(value, Expression):
+        yield at, value.references
+    elif isinstance(value, Template):
+        for place, expression in value.expressions():
+            yield below(at, place), expression.references
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from _reads(part, at / key)
+
+
+def _check_fields(references: References, drafts: Drafts, at: Place) -> None:
+    """Steps and their fields must exist."""
+    for step in sorted(references.steps.difference(drafts)):
+        at.fault(f"reads steps.{step[:70]}, which is no step{at.faults.suggestion(step, drafts)}")
+    for step, field in sorted(references.step_fields):
+        if field not in (*STEP_FIELDS, "*"):
+            hint = at.faults.suggestion(field, STEP_FIELDS) or f"; there are {', '.join(STEP_FIELDS)}"
+            at.fault(f"reads steps.{step[:70]}.{field[:70]}, but a step has no '{field[:70]}'{hint}")
+
+
+def _check_order(name: str, references: References, graph: Graph, at: Place, *, undoing: bool) -> None:
+    for step in sorted(references.steps):
+        if step not in graph or (step == name and undoing) or (step != name and graph.precedes(step, name)):
+            continue
+        if step == name:
+            at.fault(f"step '{name}' reads its own result; in success and result, read response")
+        elif graph.precedes(name, step):
+            at.fault(f"step '{name}' reads steps.{step}, which runs after it")
+        else:
+            at.fault(
+                f"step '{name}' reads steps.{step}, which need not have run before it; add '{step}' to its waitFor"
+            )

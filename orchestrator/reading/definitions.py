@@ -1,0 +1,97 @@
+"""A text, a JSON value or a folder → definitions, or every fault at once."""
+
+from pathlib import Path
+
+from orchestrator.definition import Definition
+from orchestrator.errors import DefinitionError, Fault
+from orchestrator.jsontype import Json
+from orchestrator.reading.building import build_definition
+from orchestrator.reading.canonical import canonical, check_size
+from orchestrator.reading.checks import check_call, check_entry, check_output, check_reads
+from orchestrator.reading.edges import ordered, read_edges, read_fallbacks
+from orchestrator.reading.fields import DEFINITION
+from orchestrator.reading.place import Faults, Place
+from orchestrator.reading.text import MAX_TEXT, read_text
+
+SUFFIXES = (".yaml", ".yml", ".json")
+
+
+def read_definition(text: str, source: str) -> Definition:
+    """The definition in the text of a file; `source` names it in faults, and JSON is meant where it ends so.
+
+    Raises DefinitionError with every fault.
+    """
+    value, faults = read_text(text, source)
+    return _read(value, faults)
+
+
+def read_document(document: Json, source: str | None = None) -> Definition:
+    """The definition in a JSON value: one that was posted, or `Definition.document` again.
+
+    Raises DefinitionError with every fault.
+    """
+    return _read(document, Faults(source))
+
+
+def read_folder(folder: Path) -> dict[str, Definition]:
+    """The definitions in a folder's files (`*.yaml`, `*.yml`, `*.json`), by type.
+
+    Raises DefinitionError with every fault of every file; two files with one type or one entry are faults too.
+    """
+    faults: list[Fault] = []
+    read: dict[str, Definition] = {}
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != ".")
+    except OSError as error:
+        raise DefinitionError([Fault("", f"cannot be read: {error.strerror}", str(folder))]) from None
+    for path in paths:
+        try:
+            read[path.name] = read_definition(_text_of(path), path.name)
+        except DefinitionError as error:
+            faults += error.faults
+    faults += [*_repeated(read, "type"), *_repeated(read, "entry")]
+    if faults:
+        raise DefinitionError(faults)
+    return {definition.type: definition for definition in read.values()}
+
+
+def _read(value: Json, faults: Faults) -> Definition:
+    at = Place(faults)
+    document = canonical(DEFINITION.settled(value, at), at)
+    check_size(document, at)
+    fields = DEFINITION.read(document, at)
+    drafts = fields.get("steps", {})
+    steps = at / "steps"
+    after = read_edges(drafts, steps)
+    graph = ordered(after, read_fallbacks(drafts, after, steps), steps)  # empty where there is a circle
+    check_reads(drafts, graph, steps)
+    for name, draft in drafts.items():
+        check_call(draft, steps / name)
+    if "output" in fields:
+        check_output(fields["output"], fields.get("sensitive", ()), drafts, at / "output")
+    if "entry" in fields:
+        check_entry(fields["entry"], at / "entry")
+    faults.raise_any()
+    return build_definition(fields, document, after, graph)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        if path.stat().st_size > 4 * MAX_TEXT:
+            raise DefinitionError([Fault("", f"it is longer than {MAX_TEXT} characters", path.name)])
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise DefinitionError([Fault("", "it is not UTF-8", path.name)]) from None
+    except OSError as error:
+        raise DefinitionError([Fault("", f"cannot be read: {error.strerror}", path.name)]) from None
+
+
+def _repeated(read: dict[str, Definition], field: str) -> list[Fault]:
+    """A fault for each file that says the same as one before it, where every file must say something else."""
+    first: dict[str, str] = {}
+    faults: list[Fault] = []
+    for name, definition in read.items():
+        value = definition.type if field == "type" else definition.entry
+        if value is not None and first.setdefault(value, name) != name:
+            faults.append(Fault(field, f"'{value}' is the {field} of {first[value]} already", name))
+    return faults

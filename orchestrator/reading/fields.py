@@ -1,0 +1,132 @@
+"""Every field of a definition, its meaning and its kind: the one table behind both the reader and the JSON Schema."""
+
+from orchestrator.reading.expression_kinds import (
+    DECIDING,
+    JUDGING,
+    SENDING,
+    AnyTemplate,
+    ExpressionText,
+    Headers,
+    Query,
+    TargetUrl,
+    TextTemplate,
+)
+from orchestrator.reading.input_schema import InputSchema
+from orchestrator.reading.kinds import (
+    NAME,
+    Amount,
+    Choice,
+    ContextPaths,
+    Duration,
+    Field,
+    Flag,
+    Group,
+    Join,
+    Named,
+    StepNames,
+    Text,
+    Whole,
+)
+
+HOUR = 3600
+DAY = 24 * HOUR
+MOST_STEPS = 5_000
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+STEP_RETRIES = 3
+COMPENSATION_RETRIES = 8
+
+# Fields of the language that this release does not run yet. A release that does deletes the row and adds the field.
+NOT_YET = {
+    "definition": ("notify",),
+    "call": ("auth",),
+    "retry": ("on",),
+    "step": ("callback", "wait", "forEach", "workflow", "task", "limit"),
+}
+
+RETRY = Group(
+    {
+        "delay": Field("How long to wait before the second attempt.", Duration(DAY, nothing=True), 1),
+        "factor": Field("What each further wait is multiplied with.", Amount(1, 100), 2),
+        "maxDelay": Field("The longest wait between two attempts.", Duration(DAY, nothing=True), 60),
+        "jitter": Field(
+            "full: a random share of the wait, so that many do not come back at once.", Choice(("full", "none")), "full"
+        ),
+    },
+    later=NOT_YET["retry"],
+)
+
+_REQUEST = {
+    "targetUrl": Field("The absolute URL that is called; expressions are allowed.", TargetUrl()),
+    "method": Field("The HTTP method.", Choice(METHODS), "POST"),
+    "headers": Field("Headers to send; secrets as ${secret.NAME}.", Headers()),
+    "query": Field("Query parameters to add to the URL.", Query()),
+    "payload": Field(
+        "What is sent, exactly. Left out: the context, all earlier results and the ids.", AnyTemplate(SENDING)
+    ),
+    "encoding": Field("How the payload is sent.", Choice(("json", "form")), "json"),
+    "timeout": Field("The longest time for one whole attempt.", Duration(HOUR), 30),
+    "retry": Field("How long to wait between attempts.", RETRY),
+    "success": Field(
+        "An expression over `response` that says whether the call was a success.", ExpressionText(JUDGING)
+    ),
+    "result": Field(
+        "An expression over `response` that gives the result. Left out: the body.", ExpressionText(JUDGING)
+    ),
+    "idempotencyKey": Field(
+        "The Idempotency-Key, where the service needs one of its own kind.", TextTemplate(DECIDING)
+    ),
+    "idempotent": Field("false: the service may take a repeated call for a new one.", Flag(), True),
+}
+_RETRIES = "How many attempts are made after the first."
+
+COMPENSATION = Group(
+    {
+        **_REQUEST,
+        "retries": Field(_RETRIES, Whole(0, 100), COMPENSATION_RETRIES),
+    },
+    required=("targetUrl",),
+    later=(*NOT_YET["call"], *NOT_YET["step"]),
+)
+
+STEP = Group(
+    {
+        **_REQUEST,
+        "retries": Field(_RETRIES, Whole(0, 100), STEP_RETRIES),
+        "next": Field("The steps that follow this one.", StepNames()),
+        "waitFor": Field(
+            "The steps that this one waits for: the same edges as `next`, from the other end.", StepNames()
+        ),
+        "join": Field("How many of those it waits for must have completed.", Join(), "all"),
+        "when": Field("The step is skipped where this expression is false, null or empty.", ExpressionText(DECIDING)),
+        "optional": Field("true: the workflow goes on where this step fails.", Flag(), False),
+        "fallback": Field("The step that is called instead where this one fails.", Text("the name of a step", NAME)),
+        "compensate": Field("The call that undoes this step.", COMPENSATION),
+    },
+    required=("targetUrl",),
+    later=(*NOT_YET["call"], *NOT_YET["step"]),
+)
+
+_ENTRY = r"/api(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+"
+
+DEFINITION = Group(
+    {
+        "type": Field("The name of the workflow type.", Text("a letter, then up to 63 letters, digits, _ or -", NAME)),
+        "entry": Field(
+            "The path under /api/ to which a context is posted to start a workflow.",
+            Text("a path such as /api/subscribe", _ENTRY, 200),
+        ),
+        "description": Field("What the workflow does, for people.", Text()),
+        "input": Field("The JSON Schema of the context. A start that does not fit is refused.", InputSchema()),
+        "sensitive": Field(
+            "Parts of the context that are masked, and sent only to steps that name them.", ContextPaths()
+        ),
+        "deadline": Field("The longest time for the whole workflow.", Duration(366 * DAY)),
+        "compensation": Field(
+            "Whether steps are undone side by side or one by one.", Choice(("parallel", "sequential")), "parallel"
+        ),
+        "steps": Field("The steps, by name.", Named(STEP, MOST_STEPS)),
+        "output": Field("What the workflow gives when it is completed.", AnyTemplate(DECIDING)),
+    },
+    required=("type", "steps"),
+    later=NOT_YET["definition"],
+)
