@@ -1,0 +1,24 @@
+"""The only HTTP of the project: one request, one total deadline, one bounded answer.
+
+In reading order:
+
+- `request`: a request as a value, and whether it may be sent as it is written;
+- `addresses`: which addresses may be called;
+- `attempt`: one attempt while it is under way: until when it may take, and how far it came;
+- `sockets`: sockets whose every wait ends at the attempt's deadline;
+- `dialling`: a host's name → a connected socket, at an address that may be called;
+- `pooling`: the one `requests` session of a process;
+- `redirects`: whether and how a redirect is followed;
+- `body`: bytes → JSON or text that can be kept;
+- `failures`: what an error of the libraries means;
+- `caller`: all of it together.
+
+Bodies and header values are never logged, and no message shows more of a URL than its scheme, host and port: paths and
+queries may hold secrets.
+"""
+
+from orchestrator.call.addresses import AllowedHosts
+from orchestrator.call.caller import Caller
+from orchestrator.call.request import Request
+
+__all__ = ["AllowedHosts", "Caller", "Request"]

@@ -1,0 +1,103 @@
+"""Which addresses may be called: public ones, and what the operator listed. Pure."""
+
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from orchestrator.errors import SettingsError
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+_LOOPBACK = ("127.0.0.0/8", "::1/128")
+_GLOBAL_UNICAST = IPv6Network("2000::/3")
+_TRANSLATED = IPv6Network("64:ff9b::/96")
+# Looks public and is not: where Azure's hosts serve their guests metadata and certificates.
+_METADATA = frozenset({ip_address("168.63.129.16")})
+
+
+class AllowedHosts:
+    """The operator's list: host names, `*.` suffixes, addresses, networks, or `*` for everything.
+
+    A listed name may resolve to any address; `localhost` means the loopback addresses as well as the name. Raises
+    SettingsError where an entry is none of these.
+    """
+
+    def __init__(self, entries: Iterable[str] = ()) -> None:
+        self._everything = False
+        self._names: set[str] = set()
+        self._suffixes: list[str] = []
+        self._networks: list[Network] = []
+        for entry in (entry.strip().lower() for entry in entries):
+            if entry == "*":
+                self._everything = True
+            elif entry.startswith("*."):
+                self._suffixes.append(entry[1:].rstrip("."))
+            elif _is_name(entry):
+                self._names.add(_ascii(entry))
+                if entry == "localhost":
+                    self._networks.extend(map(ip_network, _LOOPBACK))
+            else:
+                self._networks.append(_network(entry))
+
+    def permits(self, host: str, address: str) -> bool:
+        """Whether `address`, to which `host` resolved (or which it is), may be connected to."""
+        reached = real_address(address)
+        if self._everything or (is_public(reached) and reached not in _METADATA):
+            return True
+        name = host.lower().rstrip(".")
+        if name in self._names or any(name.endswith(suffix) for suffix in self._suffixes):
+            return True
+        return any(reached.version == network.version and reached in network for network in self._networks)
+
+
+def is_public(address: Address) -> bool:
+    """Whether the whole internet knows this address as one machine's.
+
+    Not loopback, private, link-local (with every cloud's metadata service), shared (carrier NAT), multicast,
+    unspecified, reserved or for documentation.
+    """
+    if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
+        return False
+    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+
+
+def real_address(text: str) -> Address:
+    """The address that packets end at: IPv4 is unwrapped from the forms in which IPv6 carries it.
+
+    Those are `::ffff:a.b.c.d` (mapped), `::a.b.c.d` (compatible), 6to4 and NAT64's well-known prefix.
+    """
+    address = ip_address(text)
+    if isinstance(address, IPv4Address):
+        return address
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    if address.sixtofour is not None:
+        return address.sixtofour
+    if address in _TRANSLATED or 1 < int(address) < 2**32:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address
+
+
+def _is_name(entry: str) -> bool:
+    return any(letter.isalpha() for letter in entry) and ":" not in entry and "/" not in entry
+
+
+def _ascii(name: str) -> str:
+    try:
+        return name.rstrip(".").encode("idna").decode()
+    except UnicodeError:
+        raise _no_entry(name) from None
+
+
+def _network(entry: str) -> Network:
+    try:
+        return ip_network(entry.strip("[]"), strict=False)
+    except ValueError:
+        raise _no_entry(entry) from None
+
+
+def _no_entry(entry: str) -> SettingsError:
+    return SettingsError(
+        f"allowed hosts: {entry!r} is neither a host name, an address, a network nor *; "
+        "such as localhost, 10.0.0.7, 10.0.0.0/8 or *.internal"
+    )

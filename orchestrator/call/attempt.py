@@ -1,0 +1,66 @@
+"""One attempt while it is under way: until when it may take, and how far it came.
+
+Sockets, connections and pools are shared by all attempts of a process, and `requests` and urllib3 hand no context
+through to them. So the attempt of the running thread is a context variable: whoever waits asks it how long he may.
+"""
+
+import time
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from orchestrator.call.addresses import AllowedHosts
+
+
+@dataclass(slots=True)
+class Attempt:
+    """`deadline` is a monotonic time. `sent` says whether a part of a request may have reached a service.
+
+    An attempt is one exchange, or several where the service redirects. `connected` and `sending` are about the exchange
+    under way: whether it has a new connection (its TLS handshake may still be under way), and whether its request has
+    begun to go out. `status` is that of the last answer that began to come; `seen_other` says that a request which
+    changes something was answered with 303: it has been carried out, whatever comes of fetching the result.
+    """
+
+    deadline: float
+    allowed: AllowedHosts
+    sent: bool = False
+    connected: bool = False
+    sending: bool = False
+    status: int | None = None
+    seen_other: bool = False
+
+    def begin_exchange(self) -> None:
+        """The next request: the first one, or what a redirect asks for."""
+        self.connected = self.sending = False
+
+    def begin_sending(self) -> None:
+        """From here on nobody knows what has arrived, until an answer says so."""
+        self.sending = self.sent = True
+        self.status = None
+
+    def remaining(self) -> float:
+        """The seconds that are left. Raises TimeoutError where there are none."""
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the attempt's time is over")
+        return left
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the deadline has passed."""
+        return time.monotonic() >= self.deadline
+
+
+class Unanswered(Exception):
+    """No answer that can be kept: `kind` is one of `StepError`'s. Never leaves this package.
+
+    Deliberately no OSError and no ValueError: `requests` and urllib3 let it through as it is.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+
+
+under_way: ContextVar[Attempt] = ContextVar("attempt under way")

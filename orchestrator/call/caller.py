@@ -1,0 +1,118 @@
+"""One attempt: a request goes out once, and an answer that can be kept comes back, or why there is none."""
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import requests
+import urllib3
+
+from orchestrator.call.addresses import AllowedHosts
+from orchestrator.call.attempt import Attempt, Unanswered, under_way
+from orchestrator.call.body import decoded, decompressed, read_bounded
+from orchestrator.call.failures import meaning
+from orchestrator.call.pooling import pooled_session
+from orchestrator.call.redirects import MAX_REDIRECTS, redirected
+from orchestrator.call.request import Origin, Request, changes_something, prepare
+from orchestrator.outcome import Answer, NoAnswer
+
+_MAX_HEADER_CHARACTERS = 65_536
+_DISCARDED_BYTES = 65_536
+_SEE_OTHER = 303
+# Cookies are sent to no service, so none is kept: it would be a secret that nobody needs.
+_NOT_KEPT = frozenset({"set-cookie", "set-cookie2"})
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class Caller:
+    """Calls services from any number of threads, over one pool of connections.
+
+    `pool_size` is the idle connections that are kept a host (best: as many as threads), `max_answer_bytes` the longest
+    body after decompression, `allow_hosts` what may be called although it is not public (see `AllowedHosts`; raises
+    SettingsError where an entry is none). Make it in the process that uses it, after a fork.
+    """
+
+    def __init__(
+        self, *, pool_size: int = 100, max_answer_bytes: int = 1_000_000, allow_hosts: Sequence[str] = ()
+    ) -> None:
+        self._session = pooled_session(pool_size)
+        self._max_answer_bytes = max_answer_bytes
+        self._allowed = AllowedHosts(allow_hosts)
+
+    def call(self, request: Request) -> Answer | NoAnswer:
+        """Send `request` once, and on where a redirect asks for it, within its time-out.
+
+        Whatever is wrong with the request or with the service comes back as a NoAnswer; neither raises.
+        """
+        attempt = Attempt(time.monotonic() + request.timeout, self._allowed)
+        token = under_way.set(attempt)
+        try:
+            return self._followed(request, attempt)
+        except Unanswered as reason:
+            status = _SEE_OTHER if attempt.seen_other else attempt.status
+            return NoAnswer(reason.kind, reason.message, attempt.sent, status)
+        finally:
+            under_way.reset(token)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._session.close()
+
+    def _followed(self, request: Request, attempt: Attempt) -> Answer:
+        """The answer after at most `MAX_REDIRECTS` redirects."""
+        for _ in range(MAX_REDIRECTS + 1):
+            found = self._exchange(request, attempt)
+            if isinstance(found, Answer):
+                return _of_the_first_request(found, attempt)
+            if attempt.status == _SEE_OTHER and changes_something(request.method):
+                attempt.seen_other = True
+            request = found
+        raise Unanswered("answer", f"redirected more than {MAX_REDIRECTS} times")
+
+    def _exchange(self, request: Request, attempt: Attempt) -> Answer | Request:
+        """Send one request: its answer, or the request that its redirect asks for."""
+        attempt.begin_exchange()
+        prepared = prepare(request)
+        url = str(prepared.url)
+        try:
+            # Not Session.send, which reads the whole body of a redirect, however long, and keeps cookies.
+            adapter = self._session.get_adapter(url)
+            raw = adapter.send(prepared, stream=True, timeout=attempt.remaining()).raw
+            try:
+                return self._received(raw, replace(request, url=url), attempt)
+            finally:
+                raw.close()  # a connection whose answer was read to its end is back in the pool by now
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise meaning(error, attempt, str(Origin.of(url))) from None
+
+    def _received(self, raw: urllib3.HTTPResponse, request: Request, attempt: Attempt) -> Answer | Request:
+        attempt.status = raw.status
+        following = redirected(request, raw.status, raw.headers.get("location"))
+        if following is not None:
+            raw.read(_DISCARDED_BYTES, decode_content=False)  # so that the connection can be used again
+            return following
+        limit = self._max_answer_bytes
+        headers = _kept_headers(raw)
+        body = decompressed(read_bounded(raw, limit), headers.get("content-encoding", ""), limit)
+        return Answer(raw.status, headers, decoded(body, headers.get("content-type")))
+
+
+def _of_the_first_request(answer: Answer, attempt: Attempt) -> Answer:
+    """After a 303 a failure is one of fetching the result; it must not look as if the request itself had failed."""
+    if attempt.seen_other and not 200 <= answer.status < 300:
+        raise Unanswered("answer", f"answered 303, and the address that it named answered {answer.status}")
+    return answer
+
+
+def _kept_headers(raw: urllib3.HTTPResponse) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    size = 0
+    for name, value in raw.headers.items():
+        size += len(name) + len(value)
+        if name.lower() not in _NOT_KEPT:
+            # RFC 9110, 5.5: a recipient replaces control characters by spaces, or refuses them
+            headers[name.lower()] = value if value.isprintable() else _CONTROL.sub(" ", value)
+    if size > _MAX_HEADER_CHARACTERS:
+        raise Unanswered("answer", f"the answer's headers are longer than {_MAX_HEADER_CHARACTERS} characters")
+    return headers
