@@ -3,12 +3,12 @@
 No setting is left at a default that is wrong for a broker one may lose: the ledger brings back what Redis forgets.
 """
 
-from orchestrator.embedded import broker_url as broker_url_of
+from orchestrator.embedded import embedded_url
 from orchestrator.settings import Settings
 
 _settings = Settings.from_environment()
 
-broker_url = broker_url_of(_settings)
+broker_url = _settings.redis_url or embedded_url(_settings.data)
 result_backend = f"tasks.backend:QuietRedisBackend+{broker_url}"
 
 task_default_queue = "orchestrator"

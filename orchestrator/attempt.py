@@ -2,6 +2,7 @@
 
 import logging
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,7 +23,7 @@ from orchestrator.workflow import Kind, Publication
 log = logging.getLogger("orchestrator")
 
 SETTLE_PATIENCE = 60.0
-"""Seconds that an outcome is kept in hand while the database is away. Beyond, the step counts as lost and is called again."""
+"""Seconds that an outcome is kept in hand while the database is away. Later the step counts as lost: called again."""
 
 Publish = Callable[[Publication], None]
 
@@ -31,7 +32,7 @@ Publish = Callable[[Publication], None]
 class Bench:
     """What a worker process makes attempts with.
 
-    `publish` sends messages and never raises for a broker that is away; `parked` is told that something waits to be woken.
+    `publish` sends messages and never raises for a broker that is away; `parked` is told that something waits.
     """
 
     name: str
@@ -67,7 +68,7 @@ def _outcome(bench: Bench, materials: Materials) -> Outcome:
     except ExpressionError as error:
         return Failed(StepError("expression", str(error)), Effect.NONE, retryable=False)
     answer = bench.caller.call(request)
-    return judge(answer, success=call.success, result=call.result, idempotent=call.idempotent)
+    return judge(answer, success=call.success, result=call.result, idempotent=call.idempotent, now=time.time())
 
 
 def _condition(bench: Bench, materials: Materials) -> Outcome | None:

@@ -106,7 +106,7 @@ def _result_of_undone(materials: Materials) -> Json:
 
 
 def _original(materials: Materials, scope: Mapping[str, Json]) -> dict[str, Json]:
-    """Where the outcome is unknown there is no result to undo by: say what the service was asked, and under which key."""
+    """Where the outcome is unknown there is no result to undo by: say what the service was asked, and its key."""
     undone = materials.undone
     assert undone is not None, "only a compensation has an original request"
     call = materials.definition.steps[undone.name].call
@@ -150,6 +150,6 @@ def _encoded(call: Call, payload: Json) -> tuple[bytes | None, str]:
 def _text(value: Json, place: str) -> str:
     if isinstance(value, str):
         return value
-    if isinstance(value, bool) or isinstance(value, int | float):
+    if isinstance(value, bool | int | float):
         return json.dumps(value)
     raise ExpressionError(f"{place} must be a text or a number, but came out as {json.dumps(value)[:60]}")

@@ -178,6 +178,12 @@ def bundled(folder: str) -> Path:
     return installed if installed.is_dir() else package.parent / folder
 
 
+def child_environment(**changes: str) -> dict[str, str]:
+    """The environment of a child process: this one's, with some settings (named without their prefix) changed."""
+    changed = {PREFIX + name: value for name, value in changes.items()}
+    return {**os.environ, "PYTHONUNBUFFERED": "1", **changed}
+
+
 class _Reading:
     """One pass over the environment that gathers faults instead of stopping at the first."""
 

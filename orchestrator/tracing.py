@@ -20,7 +20,7 @@ def accepted(header: str | None) -> str | None:
 
 
 def child_of(parent: str | None, workflow_id: str, span: str) -> str:
-    """The `traceparent` of one attempt: the workflow's trace, and a span id of its own that is the same wherever asked."""
+    """The `traceparent` of one attempt: the workflow's trace, and a span id that is the same wherever it is asked."""
     trace = _digest(workflow_id, 32) if parent is None else parent.split("-")[1]
     flags = "01" if parent is None else parent.split("-")[3]
     return f"00-{trace}-{_digest(f'{workflow_id}/{span}', 16)}-{flags}"

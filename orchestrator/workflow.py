@@ -54,7 +54,7 @@ class Carrier(StrEnum):
 class StepState:
     """A step's row. Times are seconds since 1970.
 
-    `waits_for` counts prerequisites that have not settled, `arrived` those that let it go on. `attempts` counts claims
+    `waits_for` counts prerequisites not settled yet, `arrived` those that let it go on. `attempts` counts claims
     since the start, `failures` and `losses` those that ended badly since the last `retry` by a person. `wake_at` is
     when the reconciler must look at it, None where nothing is due. `following` is set on compensations: what they precede.
     `error` and `result` are written, never loaded: the moves do not need them (`UNCHANGED` keeps what is stored).

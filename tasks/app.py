@@ -2,5 +2,9 @@
 
 from celery import Celery
 
+from tasks.kombu_fix import survive_redis_restarts
+
+survive_redis_restarts()
+
 app = Celery("orchestrator")
 app.config_from_object("celeryconfig")

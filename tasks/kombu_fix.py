@@ -1,11 +1,12 @@
 """A worker outlives its Redis: one method of kombu 5.7.0 raises what its callers know how to handle.
 
 When Redis goes away, kombu drops the connection while a task that is acknowledged late is still running. The
-acknowledgement then asks the dropped connection for its parameters, and the AttributeError that this raises ("'NoneType'
-object has no attribute 'hostname'") is no connection error: it ends the worker. As the connection error that it is, it
-makes the worker connect again. kombu 5.5 and 5.6 do not have this fault.
+acknowledgement then asks the dropped connection for its parameters, and the AttributeError that this raises
+("'NoneType' object has no attribute 'hostname'") is no connection error: it ends the worker. As the connection error
+that it is, it makes the worker connect again. kombu 5.5 and 5.6 do not have this fault.
 """
 
+from collections.abc import Callable
 from functools import wraps
 
 import kombu
@@ -20,7 +21,7 @@ FAULTY = "5.7.0"
 
 def survive_redis_restarts() -> None:
     """Corrects kombu in this process; to be called before a worker starts. Twice is once."""
-    original = Channel._connparams
+    original: Callable[..., Json] = Channel._connparams
     if kombu.__version__ != FAULTY or hasattr(original, "__wrapped__"):
         return
 
@@ -30,4 +31,4 @@ def survive_redis_restarts() -> None:
             raise RedisConnectionError("the connection to Redis was dropped")
         return original(channel, asynchronous)
 
-    Channel._connparams = connparams
+    Channel._connparams = connparams  # type: ignore[method-assign]  # to replace it is the point

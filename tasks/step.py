@@ -1,6 +1,5 @@
-"""The one task: an attempt of a step. What it returns or raises is for Celery and Flower; the ledger has decided already."""
+"""The one task: an attempt of a step. What it returns or raises is for Celery and Flower: the ledger has decided."""
 
-from celery import Task
 from celery.exceptions import Ignore
 
 from orchestrator.attempt import attempt
@@ -14,12 +13,12 @@ class StepFailed(Exception):
     """The step failed for good. Carries no payload: Celery's tools show its text."""
 
 
-@app.task(bind=True, name="orchestrator.step", throws=(StepFailed,), ignore_result=True)
-def step(self: Task, workflow_id: str, name: str) -> None:
+@app.task(name="orchestrator.step", throws=(StepFailed,), ignore_result=True)
+def step(workflow_id: str, name: str) -> None:
     """Attempt the step.
 
-    Returns where its canvas may go on, raises StepFailed (an expected failure: no traceback) where the step has failed, and
-    Ignore where this message had no effect or the step will be brought again by the ledger.
+    Returns where its canvas may go on, raises StepFailed (an expected failure: no traceback) where the step has
+    failed, and Ignore where this message had no effect or the step will be brought again by the ledger.
     """
     match attempt(bench(), workflow_id, name):
         case Settled.COMPLETED | Settled.SKIPPED | Settled.TOLERATED | Refusal.PASSED:

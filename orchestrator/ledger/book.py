@@ -37,7 +37,7 @@ class Ledger:
         self.variables = dict(variables or {})
 
     def make(self, moves: Sequence[Move[Reply]], *, patience: float = 0.0) -> list[Made[Reply]]:
-        """Apply the moves, in their order, in one transaction; on a database that is away try again for `patience` seconds.
+        """Apply the moves, in their order, in one transaction; with a database that is away, try for `patience` seconds.
 
         A try whose commit went through although its answer was lost is harmless: the next one finds the work done.
         """

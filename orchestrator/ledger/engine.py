@@ -36,9 +36,8 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """A read-write transaction, committed at the end of the block."""
-        with _translated():
-            with self._begun() as connection:
-                yield connection
+        with _translated(), self._begun() as connection:
+            yield connection
 
     @contextmanager
     def _begun(self) -> Iterator[Connection]:

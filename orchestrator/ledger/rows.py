@@ -128,7 +128,9 @@ class Rows:
 
     def write(self, changed: Sequence[Workflow], now: float) -> None:
         """Write the steps and events that the moves changed, added and recorded (not the workflows' own rows)."""
-        plain, answered, added = [], [], []
+        plain: list[dict[str, Json]] = []
+        answered: list[dict[str, Json]] = []
+        added: list[dict[str, Json]] = []
         for workflow in changed:
             for step in workflow.changed.values():
                 kept = step.result is UNCHANGED and step.error is UNCHANGED

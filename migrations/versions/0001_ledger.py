@@ -1,0 +1,154 @@
+"""The ledger's tables"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "definitions",
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("document", sa.JSON(), nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("version", name=op.f("pk_definitions")),
+    )
+    op.create_table(
+        "workers",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("host", sa.Text(), nullable=False),
+        sa.Column("pid", sa.Integer(), nullable=False),
+        sa.Column("started_at", sa.Double(), nullable=False),
+        sa.Column("seen_until", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_workers")),
+    )
+    with op.batch_alter_table("workers", schema=None) as batch_op:
+        batch_op.create_index("ix_workers_seen_until", ["seen_until"], unique=False)
+
+    op.create_table(
+        "workflows",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("ending", sa.Text(), nullable=True),
+        sa.Column("compensation", sa.Text(), nullable=False),
+        sa.Column("compensate", sa.Boolean(), nullable=False),
+        sa.Column("unsettled", sa.Integer(), nullable=False),
+        sa.Column("draining", sa.Integer(), nullable=False),
+        sa.Column("undo_failures", sa.Integer(), nullable=False),
+        sa.Column("replanned", sa.Boolean(), nullable=False),
+        sa.Column("context", sa.JSON(), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=True),
+        sa.Column("output", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("error", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("start_key", sa.Text(), nullable=True),
+        sa.Column("start_hash", sa.Text(), nullable=True),
+        sa.Column("traceparent", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.Column("completed_at", sa.Double(), nullable=True),
+        sa.Column("deadline_at", sa.Double(), nullable=True),
+        sa.Column("wake_at", sa.Double(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["version"],
+            ["definitions.version"],
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_workflows")),
+    )
+    with op.batch_alter_table("workflows", schema=None) as batch_op:
+        batch_op.create_index("ix_workflows_status_id", ["status", "id"], unique=False)
+        batch_op.create_index("ix_workflows_type_id", ["type", "id"], unique=False)
+        batch_op.create_index(
+            "ix_workflows_wake_at",
+            ["wake_at"],
+            unique=False,
+            postgresql_where=sa.text("wake_at IS NOT NULL"),
+            sqlite_where=sa.text("wake_at IS NOT NULL"),
+        )
+        batch_op.create_index("uq_workflows_start_key", ["type", "start_key"], unique=True)
+
+    op.create_table(
+        "events",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("workflow_id", sa.Text(), nullable=False),
+        sa.Column("at", sa.Double(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("step", sa.Text(), nullable=True),
+        sa.Column("details", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["workflow_id"], ["workflows.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
+    )
+    with op.batch_alter_table("events", schema=None) as batch_op:
+        batch_op.create_index("ix_events_workflow_id_id", ["workflow_id", "id"], unique=False)
+
+    op.create_table(
+        "steps",
+        sa.Column("workflow_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("waits_for", sa.Integer(), nullable=False),
+        sa.Column("arrived", sa.Integer(), nullable=False),
+        sa.Column("carrier", sa.Text(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("losses", sa.Integer(), nullable=False),
+        sa.Column("key_round", sa.Integer(), nullable=False),
+        sa.Column("effect", sa.Text(), nullable=False),
+        sa.Column("tolerated", sa.Boolean(), nullable=False),
+        sa.Column("worker", sa.Text(), nullable=True),
+        sa.Column("started_at", sa.Double(), nullable=True),
+        sa.Column("attempt_at", sa.Double(), nullable=True),
+        sa.Column("completed_at", sa.Double(), nullable=True),
+        sa.Column("wake_at", sa.Double(), nullable=True),
+        sa.Column("waiting_for", sa.Text(), nullable=True),
+        sa.Column("following", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("result", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("error", sa.JSON(none_as_null=True), nullable=True),
+        sa.ForeignKeyConstraint(["workflow_id"], ["workflows.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("workflow_id", "name", name=op.f("pk_steps")),
+    )
+    with op.batch_alter_table("steps", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_steps_wake_at",
+            ["wake_at"],
+            unique=False,
+            postgresql_where=sa.text("wake_at IS NOT NULL"),
+            sqlite_where=sa.text("wake_at IS NOT NULL"),
+        )
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("steps", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_steps_wake_at",
+            postgresql_where=sa.text("wake_at IS NOT NULL"),
+            sqlite_where=sa.text("wake_at IS NOT NULL"),
+        )
+
+    op.drop_table("steps")
+    with op.batch_alter_table("events", schema=None) as batch_op:
+        batch_op.drop_index("ix_events_workflow_id_id")
+
+    op.drop_table("events")
+    with op.batch_alter_table("workflows", schema=None) as batch_op:
+        batch_op.drop_index("uq_workflows_start_key")
+        batch_op.drop_index(
+            "ix_workflows_wake_at",
+            postgresql_where=sa.text("wake_at IS NOT NULL"),
+            sqlite_where=sa.text("wake_at IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_workflows_type_id")
+        batch_op.drop_index("ix_workflows_status_id")
+
+    op.drop_table("workflows")
+    with op.batch_alter_table("workers", schema=None) as batch_op:
+        batch_op.drop_index("ix_workers_seen_until")
+
+    op.drop_table("workers")
+    op.drop_table("definitions")

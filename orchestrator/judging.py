@@ -1,0 +1,134 @@
+"""An answer, or its absence, → what it means for the step: a result, or a failure with its effect and its retry. Pure.
+
+| what came | outcome | effect | retried |
+|---|---|---|---|
+| 2xx | completed; the body, or what `result` makes of the answer | | |
+| any status, where `success` holds | completed, likewise | | |
+| 2xx, but `success` says no | failed: `rejected` | none: the service says that it did not do it | no |
+| 2xx, but `success` or `result` cannot be evaluated, or `success` is no boolean | failed: `expression` | done | no |
+| another status, and `success` says no or cannot be evaluated | failed, likewise | as its status | as its status |
+| 408, 425, 429 | failed: `http` | none | yes |
+| other 4xx; 101; 300 to 308 that were not followed | failed: `http` | none (303: unknown) | no |
+| 501, 505 | failed: `http` | none | no |
+| 502, 504, 520 to 527, 598, 599 | failed: `http` | unknown: a gateway answered, which does not know | yes |
+| other 5xx | failed: `http` | none: the service itself says that it did not do it | yes |
+| a status that HTTP does not have (600 to 999) | failed: `http` | unknown | no |
+| `dns`, `refused`, `connect`, `tls`: nothing was sent | failed | none | yes |
+| the same at an address that a redirect named | failed | as the redirect: none (303: unknown) | yes |
+| `blocked`, `request` | failed | none (after a 303: unknown) | no |
+| `timeout`, `dropped` | failed | unknown | yes |
+| `answer` (it cannot be kept) with 2xx | failed | done | no |
+| `answer` with another status | failed | as its status | as its status |
+| `answer` without a status (not HTTP) | failed | unknown | yes |
+
+`idempotent=False` (the service does not honour the `Idempotency-Key`): retried only where nothing was sent, on 429, and
+on 503 with `Retry-After`. `Retry-After` counts on 429 and 503 alone. Status codes: RFC 9110, RFC 8470 (425), RFC 6585
+(429); 520 to 527 are Cloudflare's, 598 and 599 proxies' time-outs.
+"""
+
+from http import HTTPStatus
+
+from orchestrator.errors import ExpressionError
+from orchestrator.expressions import Expression
+from orchestrator.jsontype import Json
+from orchestrator.outcome import Answer, Completed, Failed, NoAnswer, StepError
+from orchestrator.retrying import parse_retry_after
+from orchestrator.states import Effect
+
+_RETRYABLE_4XX = frozenset({408, 425, 429})
+_FINAL_5XX = frozenset({501, 505})
+_GATEWAY = frozenset({502, 504, *range(520, 528), 598, 599})
+_SEE_OTHER = 303
+_OVERLOADED = frozenset({429, 503})
+_UNSENT = frozenset({"dns", "refused", "connect", "tls"})
+_REFUSED_HERE = frozenset({"blocked", "request"})
+
+
+def judge(
+    answer: Answer | NoAnswer, *, success: Expression | None, result: Expression | None, idempotent: bool, now: float
+) -> Completed | Failed:
+    """What `answer` means, by the table above. `now` is seconds since the epoch, for dates in `Retry-After`."""
+    if isinstance(answer, NoAnswer):
+        return _without_answer(answer, idempotent)
+    scope: dict[str, Json] = {"response": {"status": answer.status, "headers": answer.headers, "body": answer.body}}
+    refusal = _refusal(answer, success, scope)
+    if refusal is not None:
+        return _failed(answer, refusal, idempotent, now)
+    if result is None:
+        return Completed(answer.body, answer.status)
+    try:
+        return Completed(result.evaluate(scope), answer.status)
+    except ExpressionError as error:
+        reason = StepError("expression", f"`result` cannot be evaluated: {error}", answer.status)
+        return Failed(reason, Effect.DONE, retryable=False)
+
+
+def effect_of(status: int) -> Effect:
+    """What a service did that answered with `status`."""
+    if 200 <= status < 300:
+        return Effect.DONE
+    if status == _SEE_OTHER or status in _GATEWAY or not 100 <= status < 600:
+        return Effect.UNKNOWN
+    return Effect.NONE
+
+
+def is_worth_a_retry(status: int) -> bool:
+    """Whether the same request may be answered otherwise a little later."""
+    return status in _RETRYABLE_4XX or (500 <= status < 600 and status not in _FINAL_5XX)
+
+
+def _refusal(answer: Answer, success: Expression | None, scope: dict[str, Json]) -> StepError | None:
+    """Why the answer is no success, or None where it is one."""
+    if success is None:
+        if 200 <= answer.status < 300:
+            return None
+        return StepError("http", f"answered {_spelled(answer.status)}", answer.status)
+    try:
+        verdict = success.evaluate(scope)
+    except ExpressionError as error:
+        return StepError("expression", f"`success` cannot be evaluated: {error}", answer.status)
+    if not isinstance(verdict, bool):
+        message = f"`success` must be true or false; it is {_kind_of(verdict)}"
+        return StepError("expression", message, answer.status)
+    if verdict:
+        return None
+    message = f"answered {_spelled(answer.status)}, and `success` does not hold"
+    return StepError("rejected", message, answer.status)
+
+
+def _failed(answer: Answer, error: StepError, idempotent: bool, now: float) -> Failed:
+    asked = answer.headers.get("retry-after") if answer.status in _OVERLOADED else None
+    retry_after = parse_retry_after(asked, now) if asked is not None else None
+    retryable = is_worth_a_retry(answer.status)
+    if not idempotent:
+        retryable = answer.status == 429 or (answer.status == 503 and asked is not None)
+    # Where the service answers 2xx and `success` says no, the service says that it did not do it.
+    effect = Effect.NONE if error.kind == "rejected" and 200 <= answer.status < 300 else effect_of(answer.status)
+    return Failed(error, effect, retryable, retry_after)
+
+
+def _without_answer(answer: NoAnswer, idempotent: bool) -> Failed:
+    error = StepError(answer.kind, answer.message, answer.status)
+    if not answer.sent:
+        return Failed(error, Effect.NONE, retryable=answer.kind in _UNSENT)
+    if answer.kind in _UNSENT | _REFUSED_HERE:
+        # A redirect was followed, and the address that it names was not reached.
+        effect = Effect.UNKNOWN if answer.status is None else effect_of(answer.status)
+        return Failed(error, effect, retryable=idempotent and answer.kind in _UNSENT)
+    if answer.kind == "answer" and answer.status is not None:
+        retryable = is_worth_a_retry(answer.status) and (idempotent or answer.status == 429)
+        return Failed(error, effect_of(answer.status), retryable)
+    return Failed(error, Effect.UNKNOWN, retryable=idempotent)
+
+
+def _spelled(status: int) -> str:
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
+
+
+def _kind_of(value: Json) -> str:
+    """The JSON type, never the value: it may hold what no log may see."""
+    names: dict[type, str] = {dict: "an object", list: "an array", str: "a text", int: "a number", float: "a number"}
+    return names.get(type(value), "null")
