@@ -11,9 +11,9 @@ class StepError:
     """Why an attempt failed. `kind` is a fixed word for programs, `message` is for people, `status` is HTTP's.
 
     Kinds: `http` (an answer that is not a success), `refused`, `dns`, `connect` and `tls` (nothing was sent),
-    `timeout` and `dropped` (sent, no whole answer), `blocked` (the address may not be called), `answer` (an answer
-    that cannot be kept), `expression`, `rejected` (the `success` expression said no), `lost` (the worker died),
-    `deadline`, `cancelled`.
+    `timeout` and `dropped` (sent, no whole answer), `blocked` (the address may not be called), `request` (the request
+    cannot be sent as it is written), `answer` (an answer that cannot be kept), `expression`, `rejected` (the `success`
+    expression said no), `lost` (the worker died), `deadline`, `cancelled`.
     """
 
     kind: str

@@ -129,7 +129,8 @@ class OneAttemptAdapter(HTTPAdapter):
         """The pool of the request's origin."""
         origin = Origin.of(str(request.url))
         tls = {"ssl_context": tls_context()} if origin.scheme == "https" else {}
-        return self.poolmanager.connection_from_host(origin.host, origin.port, origin.scheme, tls)
+        pool: HTTPConnectionPool = self.poolmanager.connection_from_host(origin.host, origin.port, origin.scheme, tls)
+        return pool
 
     def cert_verify(self, conn: object, url: str, verify: object, cert: object) -> None:
         """Nothing: the TLS context verifies."""
