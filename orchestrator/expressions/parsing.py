@@ -104,6 +104,7 @@ def _check_tree(tree: Json) -> None:
             if node["type"] == "slice":
                 _check_slice(node["children"])
             else:
+                _check_not(node)
                 below += [(child, called) for child in node["children"]]
         level = below
 
@@ -116,6 +117,13 @@ def _check_call(name: str, count: int) -> None:
     wanted, or_more = ARITIES[name]
     if count < wanted or (count > wanted and not or_more):
         raise ExpressionError(f"{name}() takes {wanted}{' or more' if or_more else ''} arguments, not {count}")
+
+
+def _check_not(node: Json) -> None:
+    """`!a.b` is `(!a).b` to JMESPath, which is always null and never what was meant."""
+    looks_into = node["type"] in ("subexpression", "value_projection")
+    if looks_into and node["children"][0]["type"] == "not_expression":
+        raise ExpressionError("`!` takes only the name right after it; write !(a.b)")
 
 
 def _check_slice(bounds: list[int | None]) -> None:
