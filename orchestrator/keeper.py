@@ -8,9 +8,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from orchestrator.errors import Unavailable
 from orchestrator.tether import tethered
@@ -112,17 +112,11 @@ class Keeper:
     def _live(self) -> str:
         """One life of the child, from its start to its end; says how it ended."""
         try:
-            output: int | IO[bytes] = self._log.open("ab") if self._log else subprocess.PIPE
-            with self._lock:
-                # `stop` either sees this child or is seen here; without the lock it could miss one just being born.
-                if self._stopping.is_set():
-                    return "stopped"
-                self._child = child = self._launch(output)
+            child = self._launch()
         except OSError as error:
             return f"it cannot be started: {error}"
-        finally:
-            if not isinstance(output, int):
-                output.close()
+        if child is None:
+            return "stopped"
         reader = threading.Thread(target=self._read, args=(child,), daemon=True)
         reader.start()
         status = child.wait()
@@ -132,15 +126,22 @@ class Keeper:
             self._child = None
         return f"ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
 
-    def _launch(self, output: int | IO[bytes]) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(  # noqa: S603 - the supervisor's own commands, without a shell
-            tethered(self.program.command),
-            env=self.program.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    def _launch(self) -> subprocess.Popen[bytes] | None:
+        with ExitStack() as stack:
+            output = stack.enter_context(self._log.open("ab")) if self._log else subprocess.PIPE
+            # `stop` either sees this child or is seen here; without the lock it could miss one just being born.
+            stack.enter_context(self._lock)
+            if self._stopping.is_set():
+                return None
+            self._child = subprocess.Popen(  # noqa: S603 - the supervisor's own commands, without a shell
+                tethered(self.program.command),
+                env=self.program.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            return self._child
 
     def _read(self, child: subprocess.Popen[bytes]) -> None:
         if child.stdout is None:

@@ -117,11 +117,11 @@ class Supervisor:
         for keeper in stage:
             keeper.finish(self._impatient)
 
-    def _hurry(self, number: int, frame: FrameType | None) -> None:
+    def _hurry(self, _number: int, _frame: FrameType | None) -> None:
         self._impatient.set()
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
+def _leave(number: int, _frame: FrameType | None) -> None:
     # A second signal must not interrupt the stop that the first one began.
     for each in _STOP_SIGNALS:
         signal.signal(each, signal.SIG_IGN)
