@@ -14,7 +14,7 @@ _HEAD = [
     workflows.c[name]
     for name in (
         "id type version status ending compensation compensate unsettled draining undo_failures replanned created_at "
-        "completed_at deadline_at wake_at"
+        "completed_at deadline_at wake_at error"
     ).split()
 ]
 _STEP = [
@@ -49,7 +49,8 @@ _WRITE_STEP = (
 )
 _WRITE_ANSWER = _WRITE_STEP.values(result=bindparam("v_result"), error=bindparam("v_error"))
 _HEAD_WRITTEN = (
-    "status ending compensation compensate unsettled draining undo_failures replanned completed_at deadline_at wake_at"
+    "status ending compensation compensate unsettled draining undo_failures replanned completed_at deadline_at wake_at "
+    "error"
 ).split()
 _WRITE_HEAD = (
     update(workflows)
@@ -77,6 +78,7 @@ def head_of(row: Row[Any]) -> Head:
         completed_at=row.completed_at,
         deadline_at=row.deadline_at,
         wake_at=row.wake_at,
+        error=row.error,
     )
 
 

@@ -1,0 +1,92 @@
+"""One workflow with everything about it: context, output, error and every step, in the definition's order."""
+
+from typing import Any
+
+from sqlalchemy import Row, bindparam, select
+
+from orchestrator.definition import Definition
+from orchestrator.jsontype import Json
+from orchestrator.ledger.book import Ledger
+from orchestrator.ledger.tables import steps, workflows
+from orchestrator.ledger.views.moments import iso, took_ms
+from orchestrator.ledger.views.snapshot import missing, snapshot
+from orchestrator.states import StepStatus
+from orchestrator.workflow import undo_of
+
+_HEAD = select(
+    *(
+        workflows.c[name]
+        for name in (
+            "id type version status ending compensation context output error created_at completed_at deadline_at"
+        ).split()
+    )
+).where(workflows.c.id == bindparam("id"))
+
+_STEPS = select(
+    *(
+        steps.c[name]
+        for name in (
+            "name status attempts effect tolerated started_at completed_at wake_at waiting_for result error"
+        ).split()
+    )
+).where(steps.c.workflow_id == bindparam("id"))
+
+
+def workflow_view(ledger: Ledger, workflow_id: str) -> Json:
+    """The workflow as `GET /api/workflows/<id>` shows it. Raises NotFound."""
+    with snapshot(ledger) as connection:
+        head = connection.execute(_HEAD, {"id": workflow_id}).one_or_none()
+        if head is None:
+            raise missing(workflow_id)
+        definition = ledger.definitions.get(connection, head.version)
+        rows = {row.name: row for row in connection.execute(_STEPS, {"id": workflow_id})}
+    return {
+        "workflowId": head.id,
+        "type": head.type,
+        "status": head.status,
+        "ending": head.ending,
+        "compensation": head.compensation,
+        "context": head.context,
+        "steps": [_step(name, rows) for name in _ordered(definition, rows)],
+        "output": head.output,
+        "error": head.error,
+        "createdAt": iso(head.created_at),
+        "completedAt": iso(head.completed_at),
+        "durationMs": took_ms(head.created_at, head.completed_at),
+        "deadlineAt": iso(head.deadline_at),
+        "definitionVersion": head.version,
+    }
+
+
+def _ordered(definition: Definition, rows: dict[str, Row[Any]]) -> list[str]:
+    return [name for name in definition.steps if name in rows]
+
+
+def _step(name: str, rows: dict[str, Row[Any]]) -> Json:
+    row, undo = rows[name], rows.get(undo_of(name))
+    waits = row.status == StepStatus.WAITING
+    return {
+        "name": name,
+        "status": row.status,
+        "attempts": row.attempts,
+        "result": row.result,
+        "error": row.error,
+        **_times(row),
+        "effect": row.effect,
+        "tolerated": row.tolerated,
+        "waitingFor": row.waiting_for if waits else None,
+        "wakeAt": iso(row.wake_at) if waits else None,
+        "compensation": None if undo is None else _compensation(undo),
+    }
+
+
+def _compensation(row: Row[Any]) -> Json:
+    return {"status": row.status, "attempts": row.attempts, "error": row.error, **_times(row)}
+
+
+def _times(row: Row[Any]) -> dict[str, Json]:
+    return {
+        "startedAt": iso(row.started_at),
+        "completedAt": iso(row.completed_at),
+        "durationMs": took_ms(row.started_at, row.completed_at),
+    }

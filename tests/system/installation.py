@@ -1,0 +1,152 @@
+"""A whole installation for a test: a database, Redis, real worker processes, and a person who starts workflows."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from celery import Celery
+from sqlalchemy import select
+
+from orchestrator.definition import Definition
+from orchestrator.jsontype import Json
+from orchestrator.ledger import Ledger
+from orchestrator.ledger.engine import Database
+from orchestrator.ledger.migrating import migrate
+from orchestrator.ledger.starting import Start, start
+from orchestrator.ledger.tables import events, steps, workers, workflows
+from orchestrator.moves.move import Control
+from orchestrator.reading import read_document
+from tasks.canvas import alone
+from tasks.dispatch import Dispatch
+
+ROOT = Path(__file__).resolve().parents[2]
+FINAL = ("completed", "failed", "cancelled")
+
+
+class Installation:
+    """Workers as child processes; starts and reads through the same ledger that they use."""
+
+    def __init__(self, database_url: str, redis_url: str, folder: Path, *, concurrency: int = 100) -> None:
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATOR_")},
+            "ORCHESTRATOR_DATABASE_URL": database_url,
+            "ORCHESTRATOR_REDIS_URL": redis_url,
+            "ORCHESTRATOR_DATA": str(folder / "data"),
+            "ORCHESTRATOR_ALLOW_HOSTS": "127.0.0.1",
+            "ORCHESTRATOR_CONCURRENCY": str(concurrency),
+        }
+        self.folder = folder
+        self.database = Database(database_url)
+        migrate(self.database)
+        self.ledger = Ledger(self.database)
+        self.workers: list[subprocess.Popen[bytes]] = []
+        self.app = Celery("test", broker=redis_url, set_as_current=False)
+        self.app.conf.update(task_default_queue="orchestrator", task_ignore_result=True, task_publish_retry=False)
+        self.app.conf.result_backend = f"tasks.backend:QuietRedisBackend+{redis_url}"
+        self.step_task = self.app.task(_never_here, name="orchestrator.step")
+        self.publish = Dispatch(self.step_task)
+
+    def add_worker(self) -> subprocess.Popen[bytes]:
+        """One more `celery -A tasks worker`, ready to work."""
+        log = (self.folder / f"worker-{len(self.workers)}.log").open("ab")
+        command = [sys.executable, "-m", "celery", "-A", "tasks", "worker", "-l", "WARNING"]
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True
+        )
+        log.close()
+        self.workers.append(process)
+        until(lambda: self._present(process.pid), 30, "the worker to be ready")
+        return process
+
+    def close(self) -> None:
+        """End everything, warmly first."""
+        for process in self.workers:
+            process.send_signal(signal.SIGTERM)
+        for process in self.workers:
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait(10)
+        self.app.close()
+        self.database.close()
+
+    def start(self, definition: Definition, context: Json = None, *, key: str | None = None) -> str:
+        """Start a workflow as the web does; gives back its id."""
+        started = start(self.ledger, definition, Start(context=context or {}, key=key, body_hash="same"))
+        self.publish(started.publication)
+        return started.workflow_id
+
+    def control(self, workflow_id: str, verb: str, **options: bool) -> None:
+        """What a person orders."""
+        [made] = self.ledger.make([Control(workflow_id, verb, "test", **options)])
+        self.publish(made.publication)
+
+    def send_again(self, workflow_id: str, step: str) -> None:
+        """A duplicate of a step's message."""
+        alone(step, workflow_id=workflow_id, workflow_type="any", step_task=self.step_task).apply_async()
+
+    def wait(self, workflow_id: str, *, seconds: float = 30) -> Mapping[str, Json]:
+        """Until the workflow has ended; its row."""
+        until(lambda: self.row(workflow_id)["status"] in FINAL, seconds, f"workflow {workflow_id} to end")
+        return self.row(workflow_id)
+
+    def row(self, workflow_id: str) -> Mapping[str, Json]:
+        """The workflow's row as it stands."""
+        with self.database.reading() as connection:
+            return connection.execute(select(workflows).where(workflows.c.id == workflow_id)).mappings().one()
+
+    def steps(self, workflow_id: str) -> dict[str, Mapping[str, Json]]:
+        """The steps' rows by name."""
+        with self.database.reading() as connection:
+            rows = connection.execute(select(steps).where(steps.c.workflow_id == workflow_id)).mappings()
+            return {row["name"]: row for row in rows}
+
+    def events(self, workflow_id: str) -> list[Mapping[str, Json]]:
+        """The audit log."""
+        with self.database.reading() as connection:
+            query = select(events).where(events.c.workflow_id == workflow_id).order_by(events.c.id)
+            return list(connection.execute(query).mappings())
+
+    def _present(self, pid: int) -> bool:
+        with self.database.reading() as connection:
+            return connection.execute(select(workers).where(workers.c.pid == pid)).first() is not None
+
+
+def _never_here(workflow_id: str, name: str) -> None:
+    """Stands for the worker's task where messages are only sent."""
+
+
+def definition(url: str, steps: Mapping[str, Json], **top: Json) -> Definition:
+    """A definition whose steps without a `targetUrl` call the service of their own name."""
+    whole = {
+        name: {"targetUrl": f"{url}/{name}", "retry": {"delay": 0.1, "jitter": "none"}, **step}
+        for name, step in steps.items()
+    }
+    return read_document({"type": "tested", "steps": whole, **top})
+
+
+def until(holds: Callable[[], bool], seconds: float, what: str) -> None:
+    """Poll until `holds()` is true; say what was waited for where it does not come."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds} s in vain for {what}")
+        time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def installed(database_url: str, redis_url: str, folder: Path, *, workers: int = 1) -> Iterator[Installation]:
+    """An installation with running workers."""
+    installation = Installation(database_url, redis_url, folder)
+    try:
+        for _ in range(workers):
+            installation.add_worker()
+        yield installation
+    finally:
+        installation.close()
