@@ -8,17 +8,9 @@ from hypothesis import strategies as st
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.graph import CycleError, Graph
+from tests.graphs import graphs
 
 DIAMOND = Graph({"validate": (), "charge": ["validate"], "provision": ["validate"], "welcome": ["charge", "provision"]})
-
-
-@st.composite
-def graphs(draw: st.DrawFn, most: int = 12) -> Graph:
-    """Any DAG of a few steps, its names given in any order."""
-    size = draw(st.integers(0, most))
-    names = [f"s{number}" for number in range(size)]
-    after = {name: draw(st.sets(st.sampled_from(names[:at]))) if at else () for at, name in enumerate(names)}
-    return Graph({name: after[name] for name in draw(st.permutations(names))})
 
 
 def test_a_diamond_knows_its_neighbours() -> None:
