@@ -176,18 +176,17 @@ def test_restarts_back_off(deaths: int, seconds: float) -> None:
 @contextmanager
 def supervising(child: str, grace: float = 20) -> Iterator[tuple["subprocess.Popen[str]", int]]:
     """A supervisor in a process of its own and the id of its child, once that is up."""
-    program = (
-        textwrap.dedent(f"""
+    program = textwrap.dedent(f"""
         import sys
         from orchestrator.keeper import Program
         from orchestrator.supervisor import Supervisor
+        def show(name, line):
+            print(supervisor.pids()[name], line, flush=True)
         child = Program("worker", [sys.executable, "-c", {child!r}], grace={grace})
-        with Supervisor([[child]], lambda name, line: print(supervisor.pids()["worker"], line, flush=True)) as supervisor:
+        supervisor = Supervisor([[child]], show)
+        with supervisor:
             supervisor.wait()
     """)
-        .replace("with Supervisor(", "supervisor = Supervisor(")
-        .replace(" as supervisor:", "\nwith supervisor:")
-    )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         try:
             assert process.stdout is not None
