@@ -1,0 +1,62 @@
+"""What a command holds while it works on this installation: the database, the ledger in it, a way to send messages."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from orchestrator.errors import Unavailable
+from orchestrator.ledger import Ledger
+from orchestrator.ledger.engine import Database
+from orchestrator.ledger.migrating import migrate, pending
+from orchestrator.settings import Settings
+from orchestrator.workflow import Publication
+
+
+@contextmanager
+def opened_database(url: str) -> Iterator[Database]:
+    """The database as it is, closed after the block.
+
+    Raises Unavailable for a SQLite file that is not there: opening it would leave an empty one behind.
+    """
+    database = Database(url)
+    try:
+        file = _file(database)
+        if file is not None and not file.exists():
+            raise Unavailable(f"there is no ledger at {file} yet; `orchestrator up` and `orchestrator migrate` make it")
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def opened_ledger(settings: Settings) -> Iterator[Ledger]:
+    """The ledger, its tables as this release needs them; raises Unavailable where they are not."""
+    with opened_database(settings.database_url) as database:
+        if pending(database) is not None:
+            raise Unavailable("the ledger's tables are not those of this release; bring them up: orchestrator migrate")
+        yield Ledger(database, settings.vars)
+
+
+def bring_up_tables(settings: Settings) -> None:
+    """Make what is missing: the data folder, the SQLite file's folder, the tables. Changes nothing where all is well."""
+    settings.prepare()
+    database = Database(settings.database_url)
+    try:
+        if (file := _file(database)) is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        migrate(database)
+    finally:
+        database.close()
+
+
+def sender() -> Callable[[Publication], None]:
+    """How messages are sent: at once if Redis answers, else by the reconciler of a worker."""
+    from tasks import step  # Celery costs most of a second, and most commands send nothing
+    from tasks.dispatch import Dispatch
+
+    return Dispatch(step)
+
+
+def _file(database: Database) -> Path | None:
+    name = database.engine.url.database
+    return None if database.postgresql or not name or name.startswith("file:") else Path(name)
