@@ -1,0 +1,63 @@
+"""Why a workflow is not moving: the rows that say so, fetched, and what they mean."""
+
+from typing import Any
+
+from sqlalchemy import Row, bindparam, or_, select
+
+from orchestrator.jsontype import Json
+from orchestrator.ledger.book import Ledger
+from orchestrator.ledger.rows import step_of
+from orchestrator.ledger.tables import steps, workers, workflows
+from orchestrator.ledger.views.reasons import Standing, reasons
+from orchestrator.ledger.views.snapshot import missing, snapshot
+from orchestrator.states import Compensation, StepStatus, WorkflowStatus
+
+MOST_STEPS = 100
+"""Steps that are named, the soonest due first; a workflow of thousands has one reason for most of them."""
+
+_HEAD = select(*(workflows.c[name] for name in "id type status ending compensation error deadline_at".split())).where(
+    workflows.c.id == bindparam("id")
+)
+
+_TELLING = (StepStatus.RUNNING.value, StepStatus.WAITING.value, StepStatus.FAILED.value)
+_STEPS = (
+    select(*(column for column in steps.c if column.name != "result"))
+    .where(steps.c.workflow_id == bindparam("id"), or_(steps.c.status.in_(_TELLING), steps.c.wake_at.is_not(None)))
+    .order_by(steps.c.wake_at.is_(None), steps.c.wake_at, steps.c.name)
+    .limit(MOST_STEPS)
+)
+
+_WORKERS = select(workers.c.name, workers.c.seen_until)
+
+
+def why(ledger: Ledger, workflow_id: str) -> Json:
+    """What the workflow waits for, until when, and what would change that. Raises NotFound."""
+    with snapshot(ledger) as connection:
+        head = connection.execute(_HEAD, {"id": workflow_id}).one_or_none()
+        if head is None:
+            raise missing(workflow_id)
+        rows = list(connection.execute(_STEPS, {"id": workflow_id}))
+        seen = {row.name: row.seen_until for row in connection.execute(_WORKERS)}
+        now = ledger.database.now(connection)
+    found = reasons(_standing(head, rows, seen, now))
+    return {
+        "workflowId": head.id,
+        "type": head.type,
+        "status": head.status,
+        "why": found[0].waits_for if found[0].step is None else f"{found[0].step} waits for {found[0].waits_for}",
+        "reasons": [reason.as_json() for reason in found],
+    }
+
+
+def _standing(head: Row[Any], rows: list[Row[Any]], seen: dict[str, float], now: float) -> Standing:
+    return Standing(
+        status=WorkflowStatus(head.status),
+        ending=None if head.ending is None else WorkflowStatus(head.ending),
+        compensation=Compensation(head.compensation),
+        error=head.error,
+        deadline_at=head.deadline_at,
+        now=now,
+        steps=[step_of(row) for row in rows],
+        errors={row.name: row.error for row in rows},
+        workers=seen,
+    )
