@@ -114,6 +114,7 @@ class Keeper:
         try:
             child = self._launch()
         except OSError as error:
+            self._last_words.append(str(error))
             return f"it cannot be started: {error}"
         if child is None:
             return "stopped"
@@ -153,9 +154,8 @@ class Keeper:
                 self._show(self.program.name, line)
 
     def _words(self) -> str:
-        lines = list(self._last_words)
-        if self._log and self._log.exists():
-            lines = self._log.read_text(errors="replace").splitlines()[-_LAST_WORDS:]
+        logged = self._log.read_text(errors="replace").splitlines() if self._log and self._log.exists() else []
+        lines = [*logged, *self._last_words][-_LAST_WORDS:]
         return "its last words:\n" + "\n".join(f"    {line}" for line in lines or ["(nothing)"])
 
 
