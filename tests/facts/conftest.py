@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -55,6 +56,29 @@ class Run:
     def publish_all(self, after: Mapping[str, str]) -> None:
         """Publish a graph, given as `step: "its prerequisites"`, that must be one fragment."""
         self.publish(one_fragment(after))
+
+    def drive(self, graph: Graph) -> None:
+        """Run a whole graph: publish each fragment when its heads may start, as the ledger does. Returns at its end."""
+        planned = plan(graph)
+        missing = {name: len(before) for name, before in planned.order.predecessors.items()}
+        for fragment in planned.fragments:
+            if not missing[fragment.heads[0]]:
+                self.publish(fragment)
+        left = len(graph)
+        deadline = time.monotonic() + 60
+        while left:
+            assert time.monotonic() < deadline, f"{left} steps are left of {self.lines}"
+            line = self.ledger.blmove(self.id, f"{self.id}:read", 1, "LEFT", "RIGHT")
+            word, name = (line or b"nothing yet").decode().split()
+            if word != "ended":
+                continue
+            left -= 1
+            for following in planned.order.successors[name]:
+                missing[following] -= 1
+                fragment_ = planned.headed_by(following)
+                if not missing[following] and fragment_ is not None and fragment_.heads[0] == following:
+                    self.publish(fragment_)
+        self.ledger.rename(f"{self.id}:read", self.id)
 
     def held(self, after: Mapping[str, str]) -> dict[str, bytes]:
         """Publish where no worker listens, and return the messages as they lie in Redis, by step."""

@@ -1,7 +1,15 @@
 """What Celery's canvases do on a real worker: the facts that the plan relies on, to be tried with every new version."""
 
-from tests.facts.conftest import Run
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from orchestrator.graph import Graph
+from tests.facts.conftest import Run, Worker
+from tests.graphs import SMALL, chain, fan, graphs, nested_graphs, real_graphs
+from tests.servers import RedisServer
+
+REAL = {name: graph for name, graph in real_graphs().items() if len(graph) < 110}
 JOIN = {"a": "", "b": "", "c": "", "join": "a b c"}
 
 
@@ -98,3 +106,45 @@ def test_publishing_a_chord_subscribes_to_no_result(run: Run) -> None:
     run.publish_all(JOIN)
     assert [channel for channel in run.broker.pubsub_channels() if b"task-meta" in channel] == []
     run.until_left("join")
+
+
+@pytest.mark.parametrize("name", [*SMALL, *REAL])
+def test_every_step_of_a_graph_runs_once_and_after_its_prerequisites(run: Run, name: str) -> None:
+    """The plan's canvases on a real worker, joined as the ledger joins them."""
+    graph = (SMALL | REAL)[name]
+    run.drive(graph)
+    check_order(run, graph)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(graph=st.one_of(nested_graphs(), graphs()))
+def test_every_step_of_any_graph_runs_once_and_after_its_prerequisites(
+    broker: RedisServer, worker: Worker, graph: Graph
+) -> None:
+    """Random graphs, with whatever nestings they become."""
+    if len(graph):
+        with broker.client() as ledger:
+            run = Run(broker.url, ledger)
+            run.drive(graph)
+            check_order(run, graph)
+
+
+def check_order(run: Run, graph: Graph) -> None:
+    """Each step began once, when its prerequisites had ended, and there is nothing else."""
+    run.until_quiet()
+    place = {line: at for at, line in enumerate(run.lines)}
+    began = [line.split()[1] for line in run.lines if line.startswith("began ")]
+    assert sorted(began[:-1]) == sorted(graph.names)  # the last one is the mark of `until_quiet`
+    for name in graph.names:
+        assert all(place[f"ended {one}"] < place[f"began {name}"] for one in graph.predecessors[name])
+
+
+@pytest.mark.parametrize(("small", "large"), [(chain(50), chain(500)), (fan(50), fan(490))], ids=["deep", "wide"])
+def test_ten_times_the_steps_send_about_ten_times_the_bytes(run: Run, small: Graph, large: Graph) -> None:
+    """All that Redis receives while a graph runs: messages, acknowledgements, chord counts, what steps write down."""
+    received = []
+    for graph in (small, large):
+        before = run.broker.info("stats")["total_net_input_bytes"]
+        Run(run.url, run.ledger).drive(graph)
+        received.append((run.broker.info("stats")["total_net_input_bytes"] - before) / len(graph))
+    assert received[1] < 1.1 * received[0]
