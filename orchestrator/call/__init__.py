@@ -4,6 +4,7 @@ In reading order:
 
 - `request`: a request as a value, and whether it may be sent as it is written;
 - `addresses`: which addresses may be called;
+- `lookups`: names → addresses, without waiting longer than one may;
 - `attempt`: one attempt while it is under way: until when it may take, and how far it came;
 - `sockets`: sockets whose every wait ends at the attempt's deadline;
 - `dialling`: a host's name → a connected socket, at an address that may be called;
@@ -11,6 +12,7 @@ In reading order:
 - `redirects`: whether and how a redirect is followed;
 - `body`: bytes → JSON or text that can be kept;
 - `failures`: what an error of the libraries means;
+- `unanswered`: why there is no answer, on its way to the caller;
 - `caller`: all of it together.
 
 Bodies and header values are never logged, and no message shows more of a URL than its scheme, host and port: paths and

@@ -11,8 +11,31 @@ Network = IPv4Network | IPv6Network
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _TRANSLATED = IPv6Network("64:ff9b::/96")
-# Looks public and is not: where Azure's hosts serve their guests metadata and certificates.
-_METADATA = frozenset({ip_address("168.63.129.16")})
+# IANA's special-purpose registries, in our own words because `ipaddress.is_global` differs between patch releases.
+_NOT_PUBLIC = tuple(
+    ip_network(text)
+    for text in (
+        "0.0.0.0/8",  # this network
+        "10.0.0.0/8",
+        "100.64.0.0/10",  # carriers' NAT; Alibaba's metadata
+        "127.0.0.0/8",
+        "168.63.129.16/32",  # looks public and is not: Azure's hosts serve their guests here
+        "169.254.0.0/16",  # link-local; the metadata of most clouds
+        "172.16.0.0/12",
+        "192.0.0.0/24",  # protocols; Oracle's metadata
+        "192.0.2.0/24",  # documentation
+        "192.88.99.0/24",  # 6to4 relays
+        "192.168.0.0/16",
+        "198.18.0.0/15",  # benchmarks
+        "198.51.100.0/24",  # documentation
+        "203.0.113.0/24",  # documentation
+        "224.0.0.0/4",  # multicast
+        "240.0.0.0/4",  # reserved, broadcast
+        "2001::/23",  # protocols, Teredo
+        "2001:db8::/32",  # documentation
+        "3fff::/20",  # documentation
+    )
+)
 
 
 class AllowedHosts:
@@ -42,12 +65,12 @@ class AllowedHosts:
     def permits(self, host: str, address: str) -> bool:
         """Whether `address`, to which `host` resolved (or which it is), may be connected to."""
         reached = real_address(address)
-        if self._everything or (is_public(reached) and reached not in _METADATA):
+        if self._everything or is_public(reached):
             return True
         name = host.lower().rstrip(".")
         if name in self._names or any(name.endswith(suffix) for suffix in self._suffixes):
             return True
-        return any(reached.version == network.version and reached in network for network in self._networks)
+        return _within(reached, self._networks)
 
 
 def is_public(address: Address) -> bool:
@@ -58,7 +81,7 @@ def is_public(address: Address) -> bool:
     """
     if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
         return False
-    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+    return not _within(address, _NOT_PUBLIC)
 
 
 def real_address(text: str) -> Address:
@@ -76,6 +99,10 @@ def real_address(text: str) -> Address:
     if address in _TRANSLATED or 1 < int(address) < 2**32:
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return address
+
+
+def _within(address: Address, networks: Iterable[Network]) -> bool:
+    return any(address.version == network.version and address in network for network in networks)
 
 
 def _is_name(entry: str) -> bool:

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from orchestrator.call.addresses import AllowedHosts
+from orchestrator.call.lookups import Lookups
 
 
 @dataclass(slots=True)
@@ -23,6 +24,7 @@ class Attempt:
 
     deadline: float
     allowed: AllowedHosts
+    lookups: Lookups
     sent: bool = False
     connected: bool = False
     sending: bool = False
@@ -49,18 +51,6 @@ class Attempt:
     def is_over(self) -> bool:
         """Whether the deadline has passed."""
         return time.monotonic() >= self.deadline
-
-
-class Unanswered(Exception):
-    """No answer that can be kept: `kind` is one of `StepError`'s. Never leaves this package.
-
-    Deliberately no OSError and no ValueError: `requests` and urllib3 let it through as it is.
-    """
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.message = message
 
 
 under_way: ContextVar[Attempt] = ContextVar("attempt under way")

@@ -5,7 +5,7 @@ import re
 import zlib
 from typing import Protocol
 
-from orchestrator.call.attempt import Unanswered
+from orchestrator.call.unanswered import Unanswered
 from orchestrator.jsontype import Json
 from orchestrator.storable import NotStorable, check_text, parse_json
 

@@ -9,12 +9,14 @@ import requests
 import urllib3
 
 from orchestrator.call.addresses import AllowedHosts
-from orchestrator.call.attempt import Attempt, Unanswered, under_way
+from orchestrator.call.attempt import Attempt, under_way
 from orchestrator.call.body import decoded, decompressed, read_bounded
 from orchestrator.call.failures import meaning
+from orchestrator.call.lookups import Lookups, Resolve, resolve
 from orchestrator.call.pooling import pooled_session
 from orchestrator.call.redirects import MAX_REDIRECTS, redirected
 from orchestrator.call.request import Origin, Request, changes_something, prepare
+from orchestrator.call.unanswered import Unanswered
 from orchestrator.outcome import Answer, NoAnswer
 
 _MAX_HEADER_CHARACTERS = 65_536
@@ -30,22 +32,29 @@ class Caller:
 
     `pool_size` is the idle connections that are kept a host (best: as many as threads), `max_answer_bytes` the longest
     body after decompression, `allow_hosts` what may be called although it is not public (see `AllowedHosts`; raises
-    SettingsError where an entry is none). Make it in the process that uses it, after a fork.
+    SettingsError where an entry is none), `resolve` what looks names up. Make it in the process that uses it, after a
+    fork.
     """
 
     def __init__(
-        self, *, pool_size: int = 100, max_answer_bytes: int = 1_000_000, allow_hosts: Sequence[str] = ()
+        self,
+        *,
+        pool_size: int = 100,
+        max_answer_bytes: int = 1_000_000,
+        allow_hosts: Sequence[str] = (),
+        resolve: Resolve = resolve,
     ) -> None:
         self._session = pooled_session(pool_size)
         self._max_answer_bytes = max_answer_bytes
         self._allowed = AllowedHosts(allow_hosts)
+        self._lookups = Lookups(resolve)
 
     def call(self, request: Request) -> Answer | NoAnswer:
         """Send `request` once, and on where a redirect asks for it, within its time-out.
 
         Whatever is wrong with the request or with the service comes back as a NoAnswer; neither raises.
         """
-        attempt = Attempt(time.monotonic() + request.timeout, self._allowed)
+        attempt = Attempt(time.monotonic() + request.timeout, self._allowed, self._lookups)
         token = under_way.set(attempt)
         try:
             return self._followed(request, attempt)

@@ -5,14 +5,12 @@ address a moment later (DNS rebinding) gains nothing.
 """
 
 import socket
-import threading
-from concurrent.futures import Future
 from ipaddress import ip_address
 
-from orchestrator.call.attempt import Attempt, Unanswered
+from orchestrator.call.attempt import Attempt
+from orchestrator.call.lookups import Found
 from orchestrator.call.sockets import TimedSocket
-
-Found = tuple[socket.AddressFamily, str]
+from orchestrator.call.unanswered import Unanswered
 
 
 def dial(host: str, port: int, attempt: Attempt) -> TimedSocket:
@@ -53,7 +51,7 @@ def _addresses(host: str, port: int, attempt: Attempt) -> list[Found]:
     try:
         literal = ip_address(host.strip("[]"))
     except ValueError:
-        return _lookups.addresses(host, port, attempt.remaining())
+        return attempt.lookups.addresses(host, port, attempt.remaining())
     return [(socket.AF_INET if literal.version == 4 else socket.AF_INET6, str(literal))]
 
 
@@ -64,51 +62,3 @@ def _blocked(host: str, address: str) -> Unanswered:
         f"{shown} is not a public address, and steps may not call it. If it is yours, "
         f"add {host} to ORCHESTRATOR_ALLOW_HOSTS (host names, addresses or networks, separated by commas).",
     )
-
-
-class _Lookups:
-    """DNS lookups in threads of their own, because nothing can interrupt getaddrinfo.
-
-    A lookup that hangs keeps its thread until the resolver gives up (glibc: 5 s a server, twice), but not the attempt.
-    All attempts that want the same name at the same time share one lookup, so hung ones cannot pile up. A pooled
-    connection needs none.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._running: dict[tuple[str, int], Future[list[Found] | str]] = {}
-
-    def addresses(self, host: str, port: int, seconds: float) -> list[Found]:
-        """What the name resolves to, in the system's order of preference. Raises Unanswered."""
-        try:
-            found = self._join(host, port).result(seconds)
-        except TimeoutError:
-            raise Unanswered("dns", f"looking up {host} took too long") from None
-        if isinstance(found, str):
-            raise Unanswered("dns", f"{host} cannot be looked up: {found}")
-        return found
-
-    def _join(self, host: str, port: int) -> Future[list[Found] | str]:
-        with self._lock:
-            lookup = self._running.get((host, port))
-            if lookup is None:
-                lookup = Future[list[Found] | str]()
-                threading.Thread(target=self._look_up, args=(host, port, lookup), daemon=True).start()
-                self._running[host, port] = lookup
-        return lookup
-
-    def _look_up(self, host: str, port: int, lookup: Future[list[Found] | str]) -> None:
-        found: list[Found] | str
-        try:
-            answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            found = [(family, str(place[0])) for family, _, _, _, place in answers]
-        except OSError as error:
-            found = error.strerror or "no such name"
-        except ValueError:  # UnicodeError: a label of the name is empty or longer than 63 characters
-            found = "it is no host name"
-        with self._lock:
-            del self._running[host, port]
-        lookup.set_result(found)
-
-
-_lookups = _Lookups()

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import urllib3
 
-from orchestrator.call.attempt import Attempt, Unanswered
+from orchestrator.call.attempt import Attempt
+from orchestrator.call.unanswered import Unanswered
 
 
 def meaning(error: Exception, attempt: Attempt, origin: str) -> Unanswered:

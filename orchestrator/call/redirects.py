@@ -13,8 +13,8 @@ To another origin (scheme, host or port) no header of the caller's goes along, s
 from dataclasses import replace
 from urllib.parse import urljoin
 
-from orchestrator.call.attempt import Unanswered
 from orchestrator.call.request import Origin, Request, changes_something
+from orchestrator.call.unanswered import Unanswered
 
 MAX_REDIRECTS = 5
 

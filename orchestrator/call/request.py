@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import requests
 
-from orchestrator.call.attempt import Unanswered
+from orchestrator.call.unanswered import Unanswered
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _UNSENDABLE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
