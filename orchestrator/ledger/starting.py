@@ -48,16 +48,15 @@ def start(ledger: Ledger, definition: Definition, wanted: Start) -> Started:
     Raises StartKeyReused where the key was used with another body. Two calls at the same moment with one key: the
     unique index lets one in, the other finds its row.
     """
-    if wanted.key is not None and (existing := _existing(ledger, definition, wanted)) is not None:
-        return existing
+    if (found := existing(ledger, definition, wanted)) is not None:
+        return found
     try:
         with ledger.database.transaction() as connection:
             started = start_in(ledger, connection, definition, wanted)
     except IntegrityError:
-        existing = _existing(ledger, definition, wanted) if wanted.key is not None else None
-        if existing is None:
+        if (found := existing(ledger, definition, wanted)) is None:
             raise
-        return existing
+        return found
     ledger.definitions.remember(definition)
     return started
 
@@ -120,7 +119,10 @@ def _first_steps(workflow_id: str, definition: Definition, now: float) -> tuple[
     return list(rows.values()), Publication(workflow_id, definition.type, tuple(free))
 
 
-def _existing(ledger: Ledger, definition: Definition, wanted: Start) -> Started | None:
+def existing(ledger: Ledger, definition: Definition, wanted: Start) -> Started | None:
+    """The workflow that was started with this key before. Raises StartKeyReused where that was with another body."""
+    if wanted.key is None:
+        return None
     with ledger.database.reading() as connection:
         row = connection.execute(
             select(workflows.c.id, workflows.c.start_hash).where(

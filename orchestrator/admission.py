@@ -1,0 +1,66 @@
+"""What somebody wants started → a `Start` that the ledger may take, or every fault of it at once.
+
+The same for all who start workflows: the web, the command line. A context is checked, its sensitive fields are
+encrypted, and a start key is bound to the body that it came with.
+"""
+
+from dataclasses import dataclass
+
+from orchestrator.definition import Definition
+from orchestrator.errors import ContextError, Fault
+from orchestrator.fitting import faults_in
+from orchestrator.jsontype import Json
+from orchestrator.ledger.engine import compact
+from orchestrator.ledger.starting import Start
+from orchestrator.sealing import Sealer, split
+from orchestrator.storable import NotStorable, check_storable
+
+MOST_BYTES = 1_000_000
+"""Of a context as JSON."""
+
+LONGEST_KEY = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A context and what came with it. `body` is all of what was sent, where that was more than the context."""
+
+    context: Json
+    actor: str
+    key: str | None = None
+    traceparent: str | None = None
+    body: Json = None
+
+
+def admit(definition: Definition, wish: Wish, sealer: Sealer) -> Start:
+    """The start. Raises ContextError with every fault."""
+    faults = _faults(definition, wish.context) + _faults_of_key(wish.key)
+    if faults:
+        raise ContextError(faults)
+    masked, fields = split(wish.context, definition.sensitive)
+    return Start(
+        context=masked,
+        sealed=sealer.seal(fields),
+        key=wish.key,
+        body_hash=None if wish.key is None else sealer.fingerprint(wish.context if wish.body is None else wish.body),
+        traceparent=wish.traceparent,
+        actor=wish.actor,
+    )
+
+
+def _faults(definition: Definition, context: Json) -> list[Fault]:
+    if not isinstance(context, dict):
+        return [Fault("context", "must be an object")]
+    try:
+        check_storable(context)
+    except NotStorable as error:
+        return [Fault("context", str(error))]
+    if len(compact(context).encode()) > MOST_BYTES:
+        return [Fault("context", f"is longer than {MOST_BYTES} bytes as JSON")]
+    return [] if definition.input is None else faults_in(context, definition.input)
+
+
+def _faults_of_key(key: str | None) -> list[Fault]:
+    if key is None or (0 < len(key) <= LONGEST_KEY and all("!" <= character <= "~" for character in key)):
+        return []
+    return [Fault("Idempotency-Key", f"must be 1 to {LONGEST_KEY} visible ASCII characters, no spaces")]
