@@ -9,7 +9,8 @@ from orchestrator.settings import Settings
 _settings = Settings.from_environment()
 
 broker_url = _settings.redis_url or embedded_url(_settings.data)
-result_backend = f"tasks.backend:QuietRedisBackend+{broker_url}"
+# A Unix socket is `redis+socket://` to the broker and `socket://` to the backend.
+result_backend = f"tasks.backend:QuietRedisBackend+{broker_url.removeprefix('redis+')}"
 
 task_default_queue = "orchestrator"
 task_serializer = result_serializer = "json"
