@@ -6,7 +6,7 @@ writes all of it in the same transaction. Steps are loaded by name, so that a mo
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -56,7 +56,7 @@ class StepState:
 
     `waits_for` counts prerequisites not settled yet, `arrived` those that let it go on. `attempts` counts claims
     since the start, `failures` and `losses` those that ended badly since the last `retry` by a person. `wake_at` is
-    when the reconciler must look at it, None where nothing is due. `following` is set on compensations: what they precede.
+    when the reconciler must look at it, None where nothing is due. `following` is what a compensation precedes.
     `error` and `result` are written, never loaded: the moves do not need them (`UNCHANGED` keeps what is stored).
     """
 
@@ -96,7 +96,7 @@ class StepState:
 
 @dataclass(slots=True)
 class Head:
-    """A workflow's own row, without its context and output."""
+    """A workflow's own row, without its output; `context`, `sealed` and `traceparent` are read for claims only."""
 
     id: str
     type: str
@@ -114,6 +114,9 @@ class Head:
     deadline_at: float | None = None
     wake_at: float | None = None
     error: Json = None
+    context: Json = None
+    sealed: str | None = None
+    traceparent: str | None = None
 
     @property
     def final(self) -> bool:
@@ -158,6 +161,7 @@ class Workflow:
 
     def __init__(self, head: Head, definition: Definition, loader: Loader) -> None:
         self.head = head
+        self._loaded_head = replace(head)
         self.definition = definition
         self.events: list[Event] = []
         self.added: dict[str, StepState] = {}
@@ -168,6 +172,11 @@ class Workflow:
         self._whole = False
         self._fragments: dict[tuple[str, ...], Fragment] = {}
         self._alone: dict[str, None] = {}
+
+    @property
+    def head_changed(self) -> bool:
+        """Whether the workflow's own row has to be written."""
+        return self.head != self._loaded_head
 
     def load(self, names: Iterable[str]) -> None:
         """Have these steps at hand, with one query for those that are not yet."""

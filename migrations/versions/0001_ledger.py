@@ -19,6 +19,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("version", name=op.f("pk_definitions")),
     )
     op.create_table(
+        "events",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("workflow_id", sa.Text(), nullable=False),
+        sa.Column("at", sa.Double(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("step", sa.Text(), nullable=True),
+        sa.Column("details", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
+    )
+    with op.batch_alter_table("events", schema=None) as batch_op:
+        batch_op.create_index("ix_events_workflow_id_id", ["workflow_id", "id"], unique=False)
+
+    op.create_table(
         "workers",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("host", sa.Text(), nullable=False),
@@ -59,6 +72,7 @@ def upgrade() -> None:
             ["definitions.version"],
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_workflows")),
+        postgresql_with={"fillfactor": 70},
     )
     with op.batch_alter_table("workflows", schema=None) as batch_op:
         batch_op.create_index("ix_workflows_status_id", ["status", "id"], unique=False)
@@ -71,20 +85,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("wake_at IS NOT NULL"),
         )
         batch_op.create_index("uq_workflows_start_key", ["type", "start_key"], unique=True)
-
-    op.create_table(
-        "events",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
-        sa.Column("workflow_id", sa.Text(), nullable=False),
-        sa.Column("at", sa.Double(), nullable=False),
-        sa.Column("type", sa.Text(), nullable=False),
-        sa.Column("step", sa.Text(), nullable=True),
-        sa.Column("details", sa.JSON(), nullable=False),
-        sa.ForeignKeyConstraint(["workflow_id"], ["workflows.id"], ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
-    )
-    with op.batch_alter_table("events", schema=None) as batch_op:
-        batch_op.create_index("ix_events_workflow_id_id", ["workflow_id", "id"], unique=False)
 
     op.create_table(
         "steps",
@@ -112,6 +112,7 @@ def upgrade() -> None:
         sa.Column("error", sa.JSON(none_as_null=True), nullable=True),
         sa.ForeignKeyConstraint(["workflow_id"], ["workflows.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("workflow_id", "name", name=op.f("pk_steps")),
+        postgresql_with={"fillfactor": 70},
     )
     with op.batch_alter_table("steps", schema=None) as batch_op:
         batch_op.create_index(
@@ -132,10 +133,6 @@ def downgrade() -> None:
         )
 
     op.drop_table("steps")
-    with op.batch_alter_table("events", schema=None) as batch_op:
-        batch_op.drop_index("ix_events_workflow_id_id")
-
-    op.drop_table("events")
     with op.batch_alter_table("workflows", schema=None) as batch_op:
         batch_op.drop_index("uq_workflows_start_key")
         batch_op.drop_index(
@@ -151,4 +148,8 @@ def downgrade() -> None:
         batch_op.drop_index("ix_workers_seen_until")
 
     op.drop_table("workers")
+    with op.batch_alter_table("events", schema=None) as batch_op:
+        batch_op.drop_index("ix_events_workflow_id_id")
+
+    op.drop_table("events")
     op.drop_table("definitions")

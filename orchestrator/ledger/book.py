@@ -15,7 +15,7 @@ from orchestrator.ledger.outputs import output_of
 from orchestrator.ledger.rows import Rows
 from orchestrator.moves.move import Move
 from orchestrator.states import WorkflowStatus
-from orchestrator.workflow import Publication, Workflow
+from orchestrator.workflow import Head, Publication, Workflow
 
 Reply = TypeVar("Reply")
 
@@ -37,7 +37,7 @@ class Ledger:
         self.variables = dict(variables or {})
 
     def make(self, moves: Sequence[Move[Reply]], *, patience: float = 0.0) -> list[Made[Reply]]:
-        """Apply the moves, in their order, in one transaction; with a database that is away, try for `patience` seconds.
+        """Apply the moves, in their order, in one transaction; for `patience` seconds while the database is away.
 
         A try whose commit went through although its answer was lost is harmless: the next one finds the work done.
         """
@@ -55,20 +55,23 @@ class Ledger:
             pause = min(pause * 2, 2.0)
 
     def make_in(
-        self, connection: Connection, moves: Sequence[Move[Reply]]
+        self, connection: Connection, moves: Sequence[Move[Reply]], *, context: bool = False
     ) -> tuple[list[Made[Reply]], dict[str, Workflow]]:
-        """Apply the moves in the caller's transaction; also gives back the workflows they were made on."""
+        """Apply the moves in the caller's transaction; also gives back the workflows they were made on.
+
+        With `context` those come with what their requests are made of.
+        """
         rows = Rows(connection)
-        workflows = self._open(rows, moves)
-        now = self.database.now(connection)
+        heads, now = rows.lock({move.workflow_id for move in moves}, context=context)
+        workflows = self._open(rows, heads, moves)
         made = [_make(move, workflows.get(move.workflow_id), now) for move in moves]
         self._record(rows, list(workflows.values()), now)
         return made, workflows
 
-    def _open(self, rows: Rows, moves: Sequence[Move[Reply]]) -> dict[str, Workflow]:
-        """Lock the moves' workflows and fetch, with one query, the steps that they will need."""
+    def _open(self, rows: Rows, heads: Sequence[Head], moves: Sequence[Move[Reply]]) -> dict[str, Workflow]:
+        """The locked workflows with the steps that the moves will need, fetched with one query."""
         workflows: dict[str, Workflow] = {}
-        for head in rows.lock({move.workflow_id for move in moves}):
+        for head in heads:
             definition = self.definitions.get(rows.connection, head.version)
             workflows[head.id] = Workflow(head, definition, rows.loader(head.id))
         keys = {
@@ -88,7 +91,7 @@ class Ledger:
         for workflow in workflows:
             if workflow.head.status is WorkflowStatus.COMPLETED and workflow.definition.output is not None:
                 outputs[workflow.head.id] = output_of(rows.connection, workflow, self.variables)
-        rows.write_heads([workflow.head for workflow in workflows if workflow.events], outputs)
+        rows.write_heads([workflow.head for workflow in workflows if workflow.head_changed], outputs)
 
 
 def _make(move: Move[Reply], workflow: Workflow | None, now: float) -> Made[Reply]:

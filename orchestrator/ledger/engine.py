@@ -7,7 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Double,
+    Engine,
+    bindparam,
+    create_engine,
+    event,
+    literal_column,
+    select,
+)
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
@@ -62,9 +72,7 @@ class Database:
 
     def now(self, connection: Connection) -> float:
         """Seconds since 1970 by the database server's clock, the one clock that all workers share."""
-        if not self.postgresql:
-            return time.time()
-        return float(connection.execute(_NOW).scalar_one())
+        return float(connection.execute(_NOW[self.engine.dialect.name]).scalar_one())
 
     def close(self) -> None:
         """Close every connection."""
@@ -84,7 +92,14 @@ def _translated() -> Iterator[None]:
         raise Unavailable(str(error.__cause__ or error).strip()) from error
 
 
-_NOW = text("SELECT extract(epoch FROM clock_timestamp())::double precision")
+CLOCKS: dict[str, ColumnElement[float]] = {
+    "postgresql": literal_column("extract(epoch FROM clock_timestamp())::double precision", Double),
+    # SQLite's server is this host.
+    "sqlite": bindparam("now", callable_=time.time, type_=Double),
+}
+"""Seconds since 1970 as an expression, for each kind of database."""
+
+_NOW = {dialect: select(clock) for dialect, clock in CLOCKS.items()}
 
 
 def _open(url: str, pool_size: int) -> Engine:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from orchestrator.definition import Call, Definition
 from orchestrator.expressions import References
 from orchestrator.jsontype import Json
-from orchestrator.ledger.scopes import context_of, steps_scope
+from orchestrator.ledger.scopes import steps_scope
 from orchestrator.moves.claiming import Claimed
 from orchestrator.states import StepStatus
 from orchestrator.workflow import Kind, StepState, Workflow, undone_by
@@ -45,16 +45,15 @@ def materials_for(connection: Connection, workflow: Workflow, claimed: Claimed) 
     step, definition, head = claimed.step, workflow.definition, workflow.head
     undone = workflow.step(undone_by(step.name)) if step.kind is Kind.UNDO else None
     before = step.started_at if undone is None else None
-    context, sealed, traceparent = context_of(connection, head.id)
     return Materials(
         workflow_id=head.id,
         definition=definition,
         created_at=head.created_at,
         step=step,
         attempt=claimed.attempt,
-        context=context,
-        sealed=sealed,
-        traceparent=traceparent,
+        context=head.context,
+        sealed=head.sealed,
+        traceparent=head.traceparent,
         steps=steps_scope(connection, head.id, definition, _read(definition, step, undone), before),
         undone=undone,
     )

@@ -49,13 +49,13 @@ def rerun(ledger: Ledger, workflow_id: str, actor: str, key: str | None = None) 
         return found
     try:
         with ledger.database.transaction() as connection:
-            [head] = Rows(connection).lock([workflow_id])
+            [head], now = Rows(connection).lock([workflow_id])
             if not head.final:
                 raise Conflict(
                     f"it is {head.status.value}: wait for its end, or cancel it, before starting a fresh copy"
                 )
             started = start_in(ledger, connection, definition, wanted)
-            _record(connection, workflow_id, started.workflow_id, actor, ledger.database.now(connection))
+            _record(connection, workflow_id, started.workflow_id, actor, now)
     except IntegrityError:
         # Two calls at the same moment with one key: the unique index let the other in.
         if (found := existing(ledger, definition, wanted)) is None:

@@ -19,7 +19,7 @@ def output_of(connection: Connection, workflow: Workflow, variables: Mapping[str
     reads = template.references
     names = definition.steps.keys() if reads.all_steps else reads.steps
     scope: dict[str, Json] = {
-        "context": context_of(connection, head.id)[0] if reads.context else {},
+        "context": context_of(connection, head.id) if reads.context else {},
         "steps": steps_scope(connection, head.id, definition, names),
         "workflow": {"id": head.id, "type": head.type, "createdAt": head.created_at},
         "vars": variables,

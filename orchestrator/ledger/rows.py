@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, Connection, Executable, Row, bindparam, insert, select, tuple_, update
 
 from orchestrator.jsontype import Json
+from orchestrator.ledger.engine import CLOCKS
 from orchestrator.ledger.tables import events, steps, workflows
 from orchestrator.states import Compensation, Effect, StepStatus, WorkflowStatus
 from orchestrator.workflow import UNCHANGED, Carrier, Head, Kind, Loader, StepState, Workflow
@@ -25,13 +26,16 @@ _STEP = [
     ).split()
 ]
 
+_CONTEXT = [workflows.c.context, workflows.c.sealed, workflows.c.traceparent]
 # NO KEY: rows of other tables may be added for the workflow meanwhile; two moves of one workflow may not.
-_LOCK = (
-    select(*_HEAD)
+_LOCK = {
+    (dialect, context): select(*_HEAD, *(_CONTEXT if context else []), clock.label("now"))
     .where(workflows.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(workflows.c.id)
     .with_for_update(key_share=True)
-)
+    for dialect, clock in CLOCKS.items()
+    for context in (False, True)
+}
 _NAMED = select(*_STEP).where(tuple_(steps.c.workflow_id, steps.c.name).in_(bindparam("keys", expanding=True)))
 _OF_ONE = select(*_STEP).where(
     steps.c.workflow_id == bindparam("id"), steps.c.name.in_(bindparam("names", expanding=True))
@@ -106,9 +110,18 @@ class Rows:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    def lock(self, ids: Collection[str]) -> list[Head]:
-        """Lock the workflows' rows, in the order of their ids so that two transactions cannot block each other."""
-        return [head_of(row) for row in self.connection.execute(_LOCK, {"ids": sorted(ids)})]
+    def lock(self, ids: Collection[str], *, context: bool = False) -> tuple[list[Head], float]:
+        """Lock the workflows' rows, in the order of their ids so that two transactions cannot block each other.
+
+        Gives back the time as well, which saves asking for it. The context is read only where a step is to be claimed.
+        """
+        statement = _LOCK[self.connection.dialect.name, context]
+        found = self.connection.execute(statement, {"ids": sorted(ids)}).all()
+        heads = [head_of(row) for row in found]
+        if context:
+            for head, row in zip(heads, found, strict=True):
+                head.context, head.sealed, head.traceparent = row.context, row.sealed, row.traceparent
+        return heads, max((row.now for row in found), default=0.0)
 
     def named(self, keys: Collection[tuple[str, str]]) -> dict[str, list[StepState]]:
         """The steps (workflow id, name), by workflow."""

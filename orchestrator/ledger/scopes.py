@@ -13,9 +13,7 @@ _READ = select(
     steps.c.name, steps.c.status, steps.c.result, steps.c.error, steps.c.attempts, steps.c.completed_at
 ).where(steps.c.workflow_id == bindparam("id"), steps.c.name.in_(bindparam("names", expanding=True)))
 
-_CONTEXT = select(workflows.c.context, workflows.c.sealed, workflows.c.traceparent).where(
-    workflows.c.id == bindparam("id")
-)
+_CONTEXT = select(workflows.c.context).where(workflows.c.id == bindparam("id"))
 
 
 def steps_scope(
@@ -52,7 +50,6 @@ def _served(definition: Definition, name: str, found: Mapping[str, Json]) -> Jso
     return found[name]
 
 
-def context_of(connection: Connection, workflow_id: str) -> tuple[Json, str | None, str | None]:
-    """The context (without what is sensitive), the sealed rest of it, and the trace it was started in."""
-    row = connection.execute(_CONTEXT, {"id": workflow_id}).one()
-    return row.context, row.sealed, row.traceparent
+def context_of(connection: Connection, workflow_id: str) -> Json:
+    """The context, with what is sensitive masked."""
+    return connection.execute(_CONTEXT, {"id": workflow_id}).scalar_one()
