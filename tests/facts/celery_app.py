@@ -55,7 +55,7 @@ def client() -> redis.Redis:
 @task_postrun.connect
 def note_left(args: tuple[str, ...] = (), **_: object) -> None:
     """What follows a step has been published when this is called."""
-    if len(args) == 2:
+    if args and len(args) == 2 and isinstance(args[0], str):
         client().rpush(args[0], f"left {args[1]}")
 
 
