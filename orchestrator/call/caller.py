@@ -119,9 +119,11 @@ def _kept_headers(raw: urllib3.HTTPResponse) -> dict[str, str]:
     size = 0
     for name, value in raw.headers.items():
         size += len(name) + len(value)
-        if name.lower() not in _NOT_KEPT:
+        key = name.lower()
+        if key not in _NOT_KEPT:
             # RFC 9110, 5.5: a recipient replaces control characters by spaces, or refuses them
-            headers[name.lower()] = value if value.isprintable() else _CONTROL.sub(" ", value)
+            kept = value if value.isprintable() else _CONTROL.sub(" ", value)
+            headers[key] = f"{headers[key]}, {kept}" if key in headers else kept
     if size > _MAX_HEADER_CHARACTERS:
         raise Unanswered("answer", f"the answer's headers are longer than {_MAX_HEADER_CHARACTERS} characters")
     return headers

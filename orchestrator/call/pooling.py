@@ -5,14 +5,13 @@ way), keep cookies, read proxies and netrc from the environment, send again, loa
 connection, connect to any address, take an interim answer for the final one, log URLs.
 """
 
-import http.client
 import logging
 import socket
 import ssl
 from collections.abc import Iterable
 from functools import cache
 from http.cookiejar import DefaultCookiePolicy
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import certifi
 import requests
@@ -23,13 +22,13 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from orchestrator.call.attempt import under_way
 from orchestrator.call.dialling import dial
+from orchestrator.call.final_response import FinalResponse
 from orchestrator.call.request import Origin
 from orchestrator.call.sockets import TimedTLSSocket
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, SupportsRead
 
-_MAX_INTERIM_ANSWERS = 10
 _MAX_HOSTS = 256
 
 
@@ -44,27 +43,6 @@ def pooled_session(pool_size: int) -> requests.Session:
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return session
-
-
-class FinalResponse(http.client.HTTPResponse):
-    """An answer that waits for the final status.
-
-    Without this, `103 Early Hints` would end the answer, and the real one, which comes later on the same pooled
-    connection, would answer somebody else's request.
-    """
-
-    def _read_status(self) -> tuple[str, int, str]:
-        for _ in range(_MAX_INTERIM_ANSWERS):
-            version, status, reason = super()._read_status()  # type: ignore[misc] # not in typeshed
-            if not 100 <= status < 200 or status == http.client.SWITCHING_PROTOCOLS:
-                return version, status, reason
-            http.client.parse_headers(self.fp)
-        raise http.client.HTTPException(f"more than {_MAX_INTERIM_ANSWERS} interim answers")
-
-    def _safe_read(self, amt: int) -> bytes:
-        if amt < 0:  # a chunk of length -1 would be read without any bound
-            raise http.client.IncompleteRead(b"")
-        return cast(bytes, super()._safe_read(amt))  # type: ignore[misc] # not in typeshed
 
 
 class _OneAttempt(HTTPConnection):

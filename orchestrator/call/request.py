@@ -12,7 +12,11 @@ from orchestrator.call.unanswered import Unanswered
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _UNSENDABLE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 _OURS = frozenset({"content-length", "transfer-encoding", "accept-encoding"})
-_DEFAULTS = {"Accept": "application/json, */*;q=0.5", "User-Agent": "celery-orchestrator"}
+_DEFAULTS = {
+    "Accept": "application/json, */*;q=0.5",
+    "Accept-Encoding": "gzip",
+    "User-Agent": "celery-orchestrator",
+}
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -59,23 +63,22 @@ def prepare(request: Request) -> requests.PreparedRequest:
     """
     if _TOKEN.fullmatch(request.method) is None or request.method.upper() in ("CONNECT", "TRACE"):
         raise Unanswered("request", f"{request.method[:20]!r} is not a method that a step may use")
-    _check_headers(request.headers)
     prepared = requests.PreparedRequest()
     try:
-        prepared.prepare(
-            method=request.method,
-            url=request.url,
-            headers={**_DEFAULTS, **request.headers, "Accept-Encoding": "gzip"},
-            data=request.body,
-        )
+        _check_port(request.url)
+        prepared.prepare(method=request.method, url=request.url, headers=_sendable(request.headers), data=request.body)
         _check_url(urlsplit(prepared.url or ""))
-    except (
-        ValueError
-    ):  # requests' InvalidURL and the like are ValueErrors; their texts show the URL, which may hold secrets
-        raise Unanswered(
-            "request", "the URL is not one that can be called; it must look like https://host/path"
-        ) from None
+    except ValueError:
+        # What requests raises are ValueErrors whose texts show the URL, and with it secrets.
+        reason = "the URL is not one that can be called; it must look like https://host/path"
+        raise Unanswered("request", reason) from None
     return prepared
+
+
+def _check_port(url: str) -> None:
+    """requests takes port 0 for no port, and would call the default one."""
+    if urlsplit(url).port == 0:
+        raise ValueError
 
 
 def _check_url(parts: SplitResult) -> None:
@@ -85,11 +88,13 @@ def _check_url(parts: SplitResult) -> None:
         raise Unanswered(
             "blocked", "the URL holds a user name or password; send them in a header (Authorization) instead"
         )
-    if not parts.hostname or parts.port == 0:
+    if not parts.hostname:
         raise ValueError
 
 
-def _check_headers(headers: Mapping[str, str]) -> None:
+def _sendable(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers with what every request carries; whitespace around a value means nothing (RFC 9110, 5.5)."""
+    sendable = dict(_DEFAULTS)
     for name, value in headers.items():
         if _TOKEN.fullmatch(name) is None:
             raise Unanswered("request", f"{name[:80]!r} cannot be the name of a header")
@@ -101,3 +106,5 @@ def _check_headers(headers: Mapping[str, str]) -> None:
                 f"the header {name} holds a character that HTTP cannot carry (a line break, a control character "
                 "or one beyond ISO 8859-1)",
             )
+        sendable[name] = value.strip()
+    return sendable

@@ -59,19 +59,11 @@ class RawService:
         self._behaviour = behaviour
         self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.port: int = self._listener.getsockname()[1]
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.port}"
         self._open: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
-
-    @property
-    def port(self) -> int:
-        """The port that was free."""
-        return int(self._listener.getsockname()[1])
-
-    @property
-    def url(self) -> str:
-        """`http://127.0.0.1:…`, without a path."""
-        return f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}"
 
     def close(self) -> None:
         """Close every connection and wait until every thread has ended."""
