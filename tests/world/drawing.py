@@ -1,0 +1,103 @@
+"""Definitions for tests: written in a line (`a > b c > d`), or drawn at random with every route that steps may have."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from orchestrator.definition import Call, Definition, RetryPolicy, Step
+from orchestrator.expressions import compile_template
+
+_SOMEWHERE = compile_template("http://services.example/step")
+
+
+def call(retries: int = 0, *, idempotent: bool = True, timeout: float = 10.0, delay: float = 1.0) -> Call:
+    """A request of which only what the moves look at matters."""
+    return Call(
+        _SOMEWHERE,
+        timeout=timeout,
+        retry=RetryPolicy(retries=retries, delay=delay, jitter="none"),
+        idempotent=idempotent,
+    )
+
+
+def undone(retries: int = 2, **options: Any) -> Call:
+    """A compensation."""
+    return call(retries, **options)
+
+
+def definition(
+    route: str,
+    *,
+    deadline: float | None = None,
+    sequential: bool = False,
+    **steps: Mapping[str, Any],
+) -> Definition:
+    """The definition that a route such as `a > b c > d; a > e` writes down; fields of steps by name.
+
+    Every step of one group comes before every step of the next one. A step that is only named in `steps` (a
+    fallback) has no place in the order.
+    """
+    after: dict[str, dict[str, None]] = {}
+    for line in route.split(";"):
+        before: list[str] = []
+        for group in line.split(">"):
+            for name in group.split():
+                after.setdefault(name, {}).update(dict.fromkeys(before))
+            before = group.split()
+    for name in steps:
+        after.setdefault(name, {})
+    made = {name: Step(name, call(), tuple(names)) for name, names in after.items()}
+    made |= {name: replace(made[name], **fields) for name, fields in steps.items()}
+    return _definition(made, deadline=deadline, sequential=sequential)
+
+
+def any_definition(dice: random.Random, most: int = 8) -> Definition:
+    """Up to `most` steps in any acyclic order, each with any of the fields that change its route."""
+    names = "abcdefghijklmnop"[: dice.randint(1, most)]
+    density = dice.choice([0.15, 0.35, 0.6])
+    fallbacks = _any_fallbacks(dice, names)
+    steps: dict[str, Step] = {}
+    for name in names:
+        own_place = name not in fallbacks.values()
+        candidates = [earlier for earlier in steps if earlier not in fallbacks.values()] if own_place else []
+        after = tuple(earlier for earlier in candidates if dice.random() < density)
+        steps[name] = _any_step(dice, name, after, fallbacks.get(name))
+    return _definition(
+        steps,
+        deadline=dice.choice([None, None, None, None, 8.0, 40.0]),
+        sequential=dice.random() < 0.3,
+    )
+
+
+def _any_fallbacks(dice: random.Random, names: str) -> dict[str, str]:
+    """Step → its fallback. A fallback may have one itself; nobody stands in for two."""
+    fallbacks: dict[str, str] = {}
+    for at, name in enumerate(names[1:], start=1):
+        free = [other for other in names[:at] if other not in fallbacks]
+        if free and dice.random() < 0.15:
+            fallbacks[dice.choice(free)] = name
+    return fallbacks
+
+
+def _any_step(dice: random.Random, name: str, after: tuple[str, ...], fallback: str | None) -> Step:
+    return Step(
+        name,
+        call(dice.choice([0, 0, 1, 2]), idempotent=dice.random() < 0.8),
+        after,
+        join=dice.randint(1, len(after)) if after and dice.random() < 0.2 else None,
+        optional=dice.random() < 0.15,
+        fallback=fallback,
+        compensate=undone(dice.choice([0, 2, 4]), idempotent=dice.random() < 0.9) if dice.random() < 0.6 else None,
+    )
+
+
+def _definition(steps: Mapping[str, Step], *, deadline: float | None, sequential: bool) -> Definition:
+    return Definition(
+        type="drawn",
+        version="v1",
+        document=None,
+        steps=steps,
+        deadline=deadline,
+        compensation="sequential" if sequential else "parallel",
+    )

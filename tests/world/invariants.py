@@ -1,0 +1,376 @@
+"""What must be true of a workflow after every move, at every call and at the end, told from rows and books alone.
+
+Nothing here asks the moves: how many prerequisites are open, what may start, what must be undone and in which order
+is worked out anew from the definition and the statuses. Numbers in brackets are those of the design's invariants.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from orchestrator.definition import Definition
+from orchestrator.states import (
+    FINAL,
+    SETTLED,
+    STEP_MOVES,
+    WORKFLOW_MOVES,
+    Compensation,
+    Effect,
+    StepStatus,
+    WorkflowStatus,
+)
+from orchestrator.workflow import Carrier, Head, Kind, StepState, undo_of, undone_by
+from tests.world.books import Books
+from tests.world.ledger import Rows
+
+COMPLETED, SKIPPED, FAILED = StepStatus.COMPLETED, StepStatus.SKIPPED, StepStatus.FAILED
+
+
+class Broken(AssertionError):
+    """An invariant does not hold."""
+
+
+def check(holds: bool, invariant: str) -> None:
+    """Raise `Broken` with the sentence that was false."""
+    if not holds:
+        raise Broken(invariant)
+
+
+class Invariants:
+    """The checks of one workflow. `retrying` says that a person's `retry` is being applied just now."""
+
+    def __init__(self, definition: Definition, rows: Rows, books: Books) -> None:
+        self.definition = definition
+        self.rows = rows
+        self.books = books
+        self.retrying = False
+
+    @property
+    def head(self) -> Head:
+        """The workflow's own row."""
+        return self.rows.head
+
+    @property
+    def steps(self) -> Mapping[str, StepState]:
+        """All rows by name."""
+        return self.rows.steps
+
+    def of(self, kind: Kind) -> list[StepState]:
+        """The rows of the definition's steps, or of their undoing."""
+        return [step for step in self.steps.values() if step.kind is kind]
+
+    # After every move
+
+    def moved(self, head: Head, steps: Mapping[str, StepState]) -> None:
+        """A move went from these rows to the present ones: only along the arrows, and what it left is consistent."""
+        self._moved_legally(head, steps)
+        self.hold()
+
+    def hold(self) -> None:
+        """What is true of every state at rest."""
+        self._counts_are_right()
+        self._something_will_happen()
+        for step in self.of(Kind.CALL):
+            completions = [event for _, event in self.rows.events if (event.type, event.step) == _COMPLETION(step)]
+            check(len(completions) <= 1, f"(4) {step.name} completes once, not {len(completions)} times")
+        if self.head.final:
+            self.at_end()
+
+    def _moved_legally(self, head: Head, steps: Mapping[str, StepState]) -> None:
+        now = self.head.status
+        if head.status in FINAL and not self.retrying:
+            check(head.status is now, f"(2) {head.status} is final, but became {now}")
+        check(now in _reachable(head.status, WORKFLOW_MOVES), f"(2) a workflow does not go from {head.status} to {now}")
+        for name, was in steps.items():
+            became = self.steps[name].status
+            if was.status in SETTLED and not self.retrying:
+                check(became is was.status, f"(2) {name} was {was.status}, but became {became}")
+            check(became in _reachable(was.status, STEP_MOVES), f"(2) {name} does not go from {was.status} to {became}")
+
+    def _counts_are_right(self) -> None:
+        head, calls = self.head, self.of(Kind.CALL)
+        undoing = [undo for undo in self.of(Kind.UNDO) if not undo.settled]
+        running = [step for step in self.steps.values() if step.status is StepStatus.RUNNING]
+        if head.status is WorkflowStatus.COMPENSATING and not head.draining:
+            check(head.unsettled == len(undoing), f"unsettled is {head.unsettled}, but {len(undoing)} undos are not")
+            check(all(step.kind is Kind.UNDO for step in running), "(7) nothing is in flight while undoing")
+            check(bool(undoing), "an undoing with nothing left to undo has ended")
+        elif not head.final:
+            open_calls = sum(not step.settled for step in calls)
+            check(
+                head.unsettled == open_calls, f"unsettled is {head.unsettled}, but {open_calls} steps are not settled"
+            )
+            if head.status is WorkflowStatus.RUNNING:
+                check(open_calls > 0, "a running workflow with no step left has completed")
+        if head.status is WorkflowStatus.COMPENSATING and head.draining:
+            check(head.draining == len(running), f"draining is {head.draining}, but {len(running)} are in flight")
+        else:
+            check(head.draining == 0, f"draining is {head.draining} while {head.status}")
+        if head.ending is None:
+            for step in calls:
+                self._counts_of(step)
+
+    def _counts_of(self, step: StepState) -> None:
+        if step.name in self.definition.stands_in_for:
+            return
+        ends = [self.resolution(name) for name in self.definition.steps[step.name].after]
+        left = sum(end is None for end in ends)
+        check(step.waits_for == left, f"{step.name} waits for {step.waits_for}, but {left} are open")
+        join = self.definition.steps[step.name].join
+        let_go = sum(end is COMPLETED if join is not None else end not in (None, SKIPPED) for end in ends)
+        check(step.arrived == let_go, f"{step.name} has {step.arrived} arrived, but {let_go} let it go on")
+
+    def _something_will_happen(self) -> None:
+        """(1) (9) Whoever may move has a time at which the reconciler looks, though no message ever arrive."""
+        head = self.head
+        if head.final:
+            late = [step.name for step in self.steps.values() if step.wake_at is not None]
+            check(not late and head.wake_at is None, f"(1) a final workflow has nothing due, not {late or 'itself'}")
+            return
+        for step in self.steps.values():
+            if step.status in (StepStatus.RUNNING, StepStatus.WAITING):
+                check(step.wake_at is not None, f"(1) {step.name} is {step.status} without a time to look at it")
+            elif step.status is StepStatus.PENDING and self._may_start(step):
+                check(step.wake_at is not None, f"(1) {step.name} may start, but nobody will look at it")
+            else:
+                check(step.wake_at is None, f"(1) {step.name} cannot start, but is looked at")
+        if head.status is not WorkflowStatus.PAUSED:
+            moving = any(step.wake_at is not None for step in self.steps.values())
+            check(moving, f"(1) a workflow that is {head.status} has a row that is looked at some time")
+
+    def _may_start(self, step: StepState) -> bool:
+        status = self.head.status
+        if step.kind is Kind.CALL:
+            return status is WorkflowStatus.RUNNING and self.is_ready(step)
+        undoing = status is WorkflowStatus.COMPENSATING and not self.head.draining
+        return (undoing or status is WorkflowStatus.RUNNING) and step.waits_for == 0
+
+    # What steps wait for
+
+    def resolution(self, name: str) -> StepStatus | None:
+        """How the step, or whoever stood in for it, let its successors go; None as long as it does not."""
+        step = self.steps[name]
+        while step.status is FAILED and step.tolerated:
+            fallback = self.definition.steps[step.name].fallback
+            if fallback is None or not self._was_called(fallback):
+                return FAILED if self.definition.steps[step.name].optional else None
+            step = self.steps[fallback]
+        return step.status if step.status in (COMPLETED, SKIPPED) else None
+
+    def _was_called(self, fallback: str) -> bool:
+        """A fallback that was never tried and is skipped was not needed: the step itself was let go."""
+        step = self.steps[fallback]
+        return not (step.status is SKIPPED and step.attempts == 0)
+
+    def is_ready(self, step: StepState) -> bool:
+        """(3) Whether all that the step waits for has settled."""
+        stood_for = self.definition.stands_in_for.get(step.name)
+        if stood_for is not None:
+            return self._gave_up_place(self.steps[stood_for])
+        own = self.definition.steps[step.name]
+        ends = [self.resolution(name) for name in own.after]
+        if own.join is not None:
+            return ends.count(COMPLETED) >= own.join
+        return None not in ends and (not ends or any(end is not SKIPPED for end in ends))
+
+    def _gave_up_place(self, step: StepState) -> bool:
+        """Whether the step has failed, and what it may have done is taken back."""
+        if step.status is not FAILED or not step.tolerated:
+            return False
+        if not self.must_be_undone(step):
+            return True
+        undo = self.steps.get(undo_of(step.name))
+        return undo is not None and undo.status is COMPLETED
+
+    def must_be_undone(self, step: StepState) -> bool:
+        """(8) Whether the step took effect, or may have, and can be taken back."""
+        return step.effect is not Effect.NONE and self.definition.steps[step.name].compensate is not None
+
+    # At every call
+
+    def call_starts(self, step: StepState) -> None:
+        """A step's service is being called."""
+        head = self.head
+        check(head.status is WorkflowStatus.RUNNING, f"(6) {step.name} is called while {head.status}")
+        check(head.ending is None, f"(6) {step.name} is called after the workflow began to fail")
+        check(self.is_ready(step), f"(3) {step.name} is called before what it waits for has settled")
+        stood_for = self.definition.stands_in_for.get(step.name)
+        if stood_for is not None and self.definition.steps[stood_for].compensate is not None:
+            check(
+                not self.books.open_charges(stood_for),
+                f"(8) {step.name} is called in place of {stood_for}, whose effect is not undone",
+            )
+
+    def undo_starts(self, undo: StepState) -> None:
+        """The service that undoes a step is being called."""
+        step, head = self.steps[undone_by(undo.name)], self.head
+        check(step.effect is not Effect.NONE, f"(8) {step.name} is undone, but took no effect")
+        if head.status is WorkflowStatus.RUNNING:
+            replaced = self.definition.steps[step.name].fallback is not None and step.tolerated
+            check(replaced, f"(7) {step.name} is undone while the workflow runs, and nobody stands in for it")
+            return
+        check(head.status is WorkflowStatus.COMPENSATING, f"(6) {step.name} is undone while {head.status}")
+        in_flight = [row.name for row in self.of(Kind.CALL) if row.status is StepStatus.RUNNING]
+        check(not in_flight and not head.draining, f"(7) {step.name} is undone while {in_flight} is in flight")
+        for other in self._undone_before(step):
+            row = self.steps.get(undo_of(other.name))
+            settled = row is None and not head.compensate or row is not None and row.settled
+            check(settled, f"(8) {step.name} is undone before {other.name}, which came after it")
+
+    def _undone_before(self, step: StepState) -> list[StepState]:
+        others = [row for row in self.of(Kind.CALL) if row.name != step.name and self.must_be_undone(row)]
+        later = [other for other in others if self.definition.graph.precedes(step.name, other.name)]
+        if self.definition.compensation == "sequential":
+            ended = step.completed_at
+            later = [other for other in others if ended and other.completed_at and other.completed_at > ended] + [
+                other
+                for other in others
+                if other.completed_at == ended and self.definition.graph.precedes(step.name, other.name)
+            ]
+            also = [row.name for row in self.of(Kind.UNDO) if row.status is StepStatus.RUNNING]
+            check(also == [undo_of(step.name)], f"(8) one by one means one by one, not {also}")
+        return later
+
+    # At the end
+
+    def at_end(self) -> None:
+        """The workflow has a final status: its rows and the books agree with it."""
+        head = self.head
+        for step in self.of(Kind.CALL):
+            self._books_agree(step)
+        if head.status is WorkflowStatus.COMPLETED:
+            self._completed_well()
+        else:
+            check(head.ending is head.status, f"it ends as {head.ending}, not as {head.status}")
+            self._undone_well()
+        for step in self.of(Kind.CALL):
+            if step.status is SKIPPED and step.attempts == 0 and step.name not in self.definition.stands_in_for:
+                self._skipped_rightly(step)
+
+    def _books_agree(self, step: StepState) -> None:
+        charges = self.books.charges_of(step.name)
+        if step.effect is Effect.NONE:
+            check(not charges, f"(8) {step.name} is said to have had no effect, but {charges}")
+            check(undo_of(step.name) not in self.steps, f"(8) {step.name} had no effect, but is undone")
+        if step.effect is Effect.DONE:
+            check(bool(charges), f"{step.name} is said to have been done, but the books know nothing of it")
+        if step.name not in self.books.careless:
+            check(len(charges) <= 1, f"(5) {step.name} was done {len(charges)} times by a service that honours keys")
+        check(len({charge.key for charge in charges}) <= 1, f"(5) {step.name} was done under several keys: {charges}")
+
+    def _completed_well(self) -> None:
+        for step in self.of(Kind.CALL):
+            fine = step.status in (COMPLETED, SKIPPED) or (step.status is FAILED and step.tolerated)
+            check(fine, f"a completed workflow has no step that is {step.status}: {step.name}")
+            if step.status is COMPLETED and step.name not in self.books.careless:
+                check(len(self.books.open_charges(step.name)) == 1, f"{step.name} completed, so it was done once")
+        for name in self.definition.route.names:
+            served = [one for one in self.definition.with_fallbacks(name) if self.steps[one].status is COMPLETED]
+            check(len(served) <= 1, f"exactly one of {name} and its fallbacks serves, not {served}")
+            check(self.resolution(name) is not None, f"{name} let its successors go")
+            for earlier in self.definition.with_fallbacks(name):
+                replaced = served and self.definition.graph.precedes(earlier, served[0]) and earlier != served[0]
+                if replaced and self.definition.steps[earlier].compensate is not None:
+                    check(
+                        not self.books.open_charges(earlier), f"(8) {earlier} and its fallback {served} were both done"
+                    )
+
+    def _undone_well(self) -> None:
+        head, undos = self.head, self.of(Kind.UNDO)
+        failed = [undo.name for undo in undos if undo.status is FAILED]
+        check((head.compensation is Compensation.FAILED) == bool(failed), f"{head.compensation}, and {failed} failed")
+        check(head.compensation is not Compensation.RUNNING, "an undoing that has ended is not running")
+        check(head.undo_failures == len(failed), f"{head.undo_failures} undos are said to have failed, not {failed}")
+        if head.compensation is Compensation.COMPLETED:
+            check(all(undo.status is COMPLETED for undo in undos), "a completed undoing has every undo completed")
+            check(bool(undos), "an undoing that is completed undid something")
+        if not head.compensate:
+            return
+        for step in self.of(Kind.CALL):
+            if not self.must_be_undone(step):
+                continue
+            undo = self.steps.get(undo_of(step.name))
+            check(undo is not None and undo.settled, f"(8) {step.name} took effect and must be undone")
+            if undo is not None and undo.status is COMPLETED:
+                left = self.books.open_charges(step.name)
+                check(not left, f"(8) {step.name} is said to be undone, but the books say {left}")
+
+    def _skipped_rightly(self, step: StepState) -> None:
+        own = self.definition.steps[step.name]
+        ends = [self.resolution(name) for name in own.after]
+        right = bool(ends) and (
+            all(end is SKIPPED for end in ends) if own.join is None else None not in ends and COMPLETED not in ends
+        )
+        check(right, f"(3) {step.name} is skipped, though what it waits for ended as {ends}")
+
+
+def prompt(invariants: Invariants) -> None:
+    """(3) In a world without faults, every step started in the moment in which the last thing it waits for settled."""
+    for step in invariants.of(Kind.CALL):
+        if step.started_at is not None:
+            ready_at = _ready_at(invariants, step)
+            check(
+                step.started_at == ready_at, f"(3) {step.name} could start at {ready_at}, but did at {step.started_at}"
+            )
+    begun = [at for at, event in invariants.rows.events if event.type == "workflow.compensating"]
+    for undo in invariants.of(Kind.UNDO):
+        if begun and undo.started_at is not None and undo.started_at >= begun[0]:
+            ready_at = max([begun[0], *_undone_at(invariants, undo)])
+            check(undo.started_at == ready_at, f"(7) {undo.name} could start at {ready_at}, not at {undo.started_at}")
+
+
+def _ready_at(invariants: Invariants, step: StepState) -> float:
+    definition = invariants.definition
+    if (stood_for := definition.stands_in_for.get(step.name)) is not None:
+        undo = invariants.steps.get(undo_of(stood_for))
+        return _at(invariants.steps[stood_for] if undo is None else undo)
+    own = definition.steps[step.name]
+    if own.join is not None:
+        completed = [name for name in own.after if invariants.resolution(name) is COMPLETED]
+        return sorted(_resolved_at(invariants, name) for name in completed)[own.join - 1]
+    return max((_resolved_at(invariants, name) for name in own.after), default=invariants.head.created_at)
+
+
+def _resolved_at(invariants: Invariants, name: str) -> float:
+    """When the last of a step and those who stood in for it settled."""
+    called = [
+        invariants.steps[one] for one in invariants.definition.with_fallbacks(name) if _took_part(invariants, one)
+    ]
+    return max(_at(step) for step in called)
+
+
+def _took_part(invariants: Invariants, name: str) -> bool:
+    step = invariants.steps[name]
+    return name not in invariants.definition.stands_in_for or step.attempts > 0
+
+
+def _undone_at(invariants: Invariants, undo: StepState) -> Iterable[float]:
+    step = invariants.steps[undone_by(undo.name)]
+    for other in invariants.of(Kind.CALL):
+        row = invariants.steps.get(undo_of(other.name))
+        if row is None or other.name == step.name:
+            continue
+        if invariants.definition.compensation == "sequential":
+            comes_first = other.completed_at is not None and other.completed_at > (step.completed_at or 0.0)
+        else:
+            comes_first = invariants.definition.graph.precedes(step.name, other.name)
+        if comes_first:
+            yield _at(row)
+
+
+def _at(step: StepState) -> float:
+    assert step.completed_at is not None, f"{step.name} has not settled"
+    return step.completed_at
+
+
+def _COMPLETION(step: StepState) -> tuple[str, str]:  # noqa: N802
+    return "step.completed", step.name
+
+
+def _reachable(status: StepStatus | WorkflowStatus, moves: Mapping) -> set:  # type: ignore[type-arg]
+    """Where one transaction may lead: several moves may be made in it."""
+    reached, waiting = {status}, [status]
+    while waiting:
+        for following in moves[waiting.pop()]:
+            if following not in reached:
+                reached.add(following)
+                waiting.append(following)
+    return reached

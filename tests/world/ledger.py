@@ -1,0 +1,73 @@
+"""Rows in memory that moves are applied to exactly as `orchestrator.ledger.book` applies them to tables.
+
+The moves get copies, by name; only what a move says it changed or added is written back, and the workflow's own row
+only where there was an event. So a move that changes a step without `Workflow.change` loses its write here as there.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from orchestrator.definition import Definition
+from orchestrator.ledger.starting import _first_steps
+from orchestrator.moves.move import Move
+from orchestrator.workflow import UNCHANGED, Event, Head, Loader, Publication, StepState, Workflow
+
+Reply = TypeVar("Reply")
+
+WORKFLOW = "w"
+"""The one workflow's id."""
+
+
+class Rows:
+    """The ledger of one workflow."""
+
+    def __init__(self, definition: Definition) -> None:
+        self.definition = definition
+        self.head: Head
+        self.steps: dict[str, StepState] = {}
+        self.events: list[tuple[float, Event]] = []
+
+    def start(self, now: float) -> Publication:
+        """Write the workflow as `orchestrator.ledger.starting` does."""
+        steps, publication = _first_steps(WORKFLOW, self.definition, now)
+        deadline = None if self.definition.deadline is None else now + self.definition.deadline
+        self.head = Head(WORKFLOW, self.definition.type, self.definition.version, now, unsettled=len(steps))
+        self.head.deadline_at = self.head.wake_at = deadline
+        self.steps = {step.name: _stored(step) for step in steps}
+        return publication
+
+    def make(self, moves: Sequence[Move[Reply]], now: float) -> list[tuple[Reply, Publication]]:
+        """Apply the moves in one transaction; an exception leaves everything as it was."""
+        workflow = Workflow(replace(self.head), self.definition, self._loader())
+        names = {name for move in moves for name in move.touches(self.definition)}
+        if names:
+            workflow.have(self._loader()(names))
+        made = [(move.make(workflow, now), workflow.take_publication()) for move in moves]
+        self._write(workflow, now)
+        return made
+
+    def _loader(self) -> Loader:
+        def load(names: Collection[str] | None) -> Iterable[StepState]:
+            wanted = list(self.steps) if names is None else [name for name in names if name in self.steps]
+            return [_stored(self.steps[name]) for name in wanted]
+
+        return load
+
+    def _write(self, workflow: Workflow, now: float) -> None:
+        for name, step in workflow.changed.items():
+            assert name in self.steps, f"{name} is changed, but has no row"
+            self.steps[name] = _stored(step)
+        for name, step in workflow.added.items():
+            assert name not in self.steps, f"{name} is added, but has a row already"
+            self.steps[name] = _stored(step)
+        if workflow.events:
+            self.head = replace(workflow.head)
+        self.events.extend((now, event) for event in workflow.events)
+
+
+def _stored(step: StepState) -> StepState:
+    """A row as it comes back from a table: a copy, without what is written but never loaded."""
+    following: Any = None if step.following is None else json.loads(json.dumps(step.following))
+    return replace(step, following=following, result=UNCHANGED, error=UNCHANGED)

@@ -1,0 +1,215 @@
+"""One workflow, its ledger, broker, services and workers, and everything that can happen to them, as methods.
+
+Every change of the ledger goes through `_make`, which has the invariants checked; every call goes through `deliver`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from orchestrator.definition import Definition
+from orchestrator.errors import Conflict
+from orchestrator.judging import judge
+from orchestrator.moves.claiming import Claimed, Refusal
+from orchestrator.moves.move import Claim, Control, Look, Move, Settle
+from orchestrator.moves.settling import Settled
+from orchestrator.outcome import Outcome, Skipped
+from orchestrator.states import StepStatus
+from orchestrator.workflow import Kind, Publication, StepState, undone_by
+from tests.world.books import Behaviour, Books
+from tests.world.broker import Broker, Message
+from tests.world.invariants import Invariants, check
+from tests.world.ledger import WORKFLOW, Rows
+
+Weather = Callable[[str], Behaviour]
+"""How the service behaves that is called for a row of this name (`charge`, `charge:undo`)."""
+
+_GOES_ON = {Settled.COMPLETED, Settled.SKIPPED, Settled.TOLERATED, Refusal.PASSED}
+"""What `tasks.step` returns normally for; anything else raises or ignores, and ends its line of the canvas."""
+
+
+@dataclass(eq=False)
+class Flight:
+    """An attempt in the hands of a worker: the service was called, the outcome is not yet recorded."""
+
+    message: Message
+    step: str
+    attempt: int
+    worker: str
+    outcome: Outcome
+    ends_at: float
+
+
+def sunny(row: str) -> Behaviour:
+    """Every service does what it is asked."""
+    return Behaviour.OK
+
+
+class World:
+    """`not_taken` are the steps whose condition does not hold, `careless` those whose service honours no key."""
+
+    def __init__(
+        self,
+        definition: Definition,
+        weather: Weather = sunny,
+        *,
+        not_taken: frozenset[str] = frozenset(),
+        careless: frozenset[str] = frozenset(),
+        rows: Callable[[Definition], Rows] = Rows,
+    ) -> None:
+        self.definition = definition
+        self.weather = weather
+        self.not_taken = not_taken
+        self.rows = rows(definition)
+        self.broker = Broker()
+        self.books = Books(careless)
+        self.now = 1000.0
+        self.flights: list[Flight] = []
+        self.story: list[str] = []
+        self.refusals: list[tuple[str, Refusal]] = []
+        self.invariants = Invariants(definition, self.rows, self.books)
+        self._workers = 0
+
+    def start(self) -> None:
+        """A client starts the workflow."""
+        self.broker.publish(self.rows.start(self.now))
+        self.tell("start")
+        self.invariants.hold()
+
+    def deliver(self, message: Message, *, keep: bool = False, lasting: float = 0.0) -> Flight | None:
+        """A worker takes the message and calls the service, if the ledger lets it. `keep`: the message comes again."""
+        if not keep:
+            self.broker.bag.remove(message)
+        self._workers += 1
+        worker = f"worker-{self._workers}"
+        before = self.rows.head, dict(self.rows.steps)
+        reply, publication = self._make([Claim(WORKFLOW, message.step, worker)], f"deliver {message}")
+        self.broker.publish(publication)
+        if isinstance(reply, Claimed):
+            flight = Flight(message, message.step, reply.attempt, worker, self._call(reply.step), self.now + lasting)
+            self.flights.append(flight)
+            return flight
+        assert isinstance(reply, Refusal)
+        self.tell(f"  {reply}")
+        self.refusals.append((message.step, reply))
+        check(before == (self.rows.head, self.rows.steps), "a refused claim changes nothing")
+        if reply in _GOES_ON:
+            self.broker.returned(message)
+        return None
+
+    def settle(self, flight: Flight, *, publish: bool = True, again: bool = False) -> Settled:
+        """The worker records the outcome. `publish` false: it dies before it sends what follows. `again`: twice."""
+        self.flights.remove(flight)
+        reply = self._settle(flight, publish=publish)
+        if again:
+            self._settle(flight, publish=publish)
+        return reply
+
+    def _settle(self, flight: Flight, *, publish: bool) -> Settled:
+        before = self.rows.head, dict(self.rows.steps)
+        move = Settle(WORKFLOW, flight.step, flight.attempt, flight.outcome, 0.5)
+        was = before[1][flight.step]
+        stale = was.status is not StepStatus.RUNNING or was.attempts != flight.attempt
+        reply, publication = self._make([move], f"settle {flight.step} #{flight.attempt} {_brief(flight.outcome)}")
+        assert isinstance(reply, Settled)
+        self.tell(f"  {reply}")
+        check(stale == (reply is Settled.LATE), "an answer is late exactly where its attempt is over")
+        if stale:
+            check(before == (self.rows.head, self.rows.steps), "a late answer changes nothing but the audit log")
+        if publish:
+            self.broker.publish(publication)
+            if reply in _GOES_ON:
+                self.broker.returned(flight.message)
+        return reply
+
+    def crash(self, flight: Flight, *, again: bool) -> None:
+        """The worker is killed during the call; it is noticed at once. `again`: its message comes back."""
+        self.flights.remove(flight)
+        self.tell(f"crash {flight.step} #{flight.attempt}")
+        if again:
+            self.broker.bag.append(flight.message)
+        self.bury(flight)
+
+    def bury(self, flight: Flight) -> None:
+        """The worker has been silent: its steps are due at once (`orchestrator.ledger.presence`), dead or only slow."""
+        step = self.rows.steps[flight.step]
+        if step.status is StepStatus.RUNNING and step.worker == flight.worker:
+            self.tell(f"bury {flight.step}")
+            self.rows.steps[flight.step] = replace(step, wake_at=self.now)
+
+    def due(self) -> list[str | None]:
+        """The rows that the reconciler would find now (None: the workflow's own)."""
+        steps = self.rows.steps.values()
+        found: list[str | None] = [step.name for step in steps if step.wake_at is not None and step.wake_at <= self.now]
+        wake_at = self.rows.head.wake_at
+        return [*found, None] if wake_at is not None and wake_at <= self.now else found
+
+    def look(self, names: Sequence[str | None], *, publish: bool = True) -> None:
+        """The reconciler looks at these rows, in one transaction."""
+        looks = [Look(WORKFLOW, name) for name in names]
+        replies = self._transact(looks, f"look {', '.join(map(str, names))}")
+        for _, publication in replies:
+            if publish:
+                self.broker.publish(publication)
+        check(not set(names) & set(self.due()), f"what was looked at ({names}) is not due any more")
+
+    def order(self, verb: str, *, compensate: bool = True) -> Conflict | None:
+        """A person asks for `cancel`, `pause`, `resume` or `retry`; the conflict, where it is refused."""
+        before = self.rows.head, dict(self.rows.steps)
+        self.invariants.retrying = verb == "retry"
+        try:
+            _, publication = self._make([Control(WORKFLOW, verb, "ada", compensate)], f"{verb} {compensate or 'only'}")
+        except Conflict as conflict:
+            self.tell(f"  {conflict}")
+            check(before == (self.rows.head, self.rows.steps), "a refused order changes nothing")
+            return conflict
+        finally:
+            self.invariants.retrying = False
+        self.broker.publish(publication)
+        return None
+
+    def flush(self) -> None:
+        """FLUSHALL."""
+        self.tell("flush")
+        self.broker.flush()
+
+    def next_due(self) -> float | None:
+        """When the reconciler has something to look at next."""
+        wakes = [step.wake_at for step in self.rows.steps.values()] + [self.rows.head.wake_at]
+        return min((wake for wake in wakes if wake is not None), default=None)
+
+    def tell(self, line: str) -> None:
+        """A line of what happened, for whoever has to understand a failure."""
+        self.story.append(f"{self.now:9.2f} {line}")
+
+    def _call(self, step: StepState) -> Outcome:
+        key = f"{step.name}/{step.key_round}"
+        if step.kind is Kind.UNDO:
+            undo = self.definition.steps[undone_by(step.name)].compensate
+            assert undo is not None
+            self.invariants.undo_starts(step)
+            answer = self.books.refund(undone_by(step.name), key, self.weather(step.name))
+            return judge(answer, success=None, result=None, idempotent=undo.idempotent, now=self.now)
+        self.invariants.call_starts(step)
+        if step.name in self.not_taken:
+            return Skipped("its condition did not hold")
+        answer = self.books.charge(step.name, key, self.weather(step.name))
+        idempotent = self.definition.steps[step.name].call.idempotent
+        return judge(answer, success=None, result=None, idempotent=idempotent, now=self.now)
+
+    def _make(self, moves: Sequence[Move[object]], what: str) -> tuple[object, Publication]:
+        [made] = self._transact(moves, what)
+        return made
+
+    def _transact(self, moves: Sequence[Move[object]], what: str) -> list[tuple[object, Publication]]:
+        self.tell(what)
+        head, steps, said = self.rows.head, dict(self.rows.steps), len(self.rows.events)
+        made = self.rows.make(moves, self.now)
+        for _, event in self.rows.events[said:]:
+            self.tell(f"    {event.type} {event.step or ''}")
+        self.invariants.moved(head, steps)
+        return made
+
+
+def _brief(outcome: Outcome) -> str:
+    error = getattr(outcome, "error", None)
+    return type(outcome).__name__ if error is None else f"{error.kind} {error.status or ''} {outcome.effect}"
