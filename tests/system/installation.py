@@ -93,8 +93,21 @@ class Installation:
 
     def wait(self, workflow_id: str, *, seconds: float = 30) -> Mapping[str, Json]:
         """Until the workflow has ended; its row."""
-        until(lambda: self.row(workflow_id)["status"] in FINAL, seconds, f"workflow {workflow_id} to end")
+        try:
+            until(lambda: self.row(workflow_id)["status"] in FINAL, seconds, f"workflow {workflow_id} to end")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.standing(workflow_id)}") from None
         return self.row(workflow_id)
+
+    def standing(self, workflow_id: str) -> str:
+        """How the workflow stands, for a failed test's report."""
+        now = time.time()
+        rows = [dict(self.row(workflow_id)), *map(dict, self.steps(workflow_id).values())][:40]
+        with self.database.reading() as connection:
+            alive = [dict(row) for row in connection.execute(select(workers)).mappings()]
+        lines = [*map(str, rows), f"now {now}", f"workers {alive}", *map(str, self.events(workflow_id)[-20:])]
+        logs = [path.read_text()[-2000:] for path in self.folder.glob("worker-*.log")]
+        return "\n".join([*lines, *logs])
 
     def row(self, workflow_id: str) -> Mapping[str, Json]:
         """The workflow's row as it stands."""
