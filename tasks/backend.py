@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from celery.backends.redis import RedisBackend
 from celery.result import AsyncResult, ResultBase, ResultSet
 from kombu.exceptions import OperationalError
+from redis import ConnectionError as RedisConnectionError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -35,19 +36,22 @@ class QuietRedisBackend(RedisBackend):  # type: ignore[misc]  # Celery has no an
     def _params_from_url(self, url: str, defaults: Mapping[str, Json]) -> dict[str, Json]:
         """The URL's own parameters, over sockets that give up early: Celery's default waits two minutes.
 
-        A connection that an idle while or a restarted server has broken is replaced once, at once.
+        A connection that a restarted server has broken is replaced once, at once; an answer that does not come is
+        not waited for again.
         """
-        short = {
+        patience: dict[str, Json] = {
             name: min(defaults.get(name) or SOCKET_SECONDS, SOCKET_SECONDS)
             for name in ("socket_timeout", "socket_connect_timeout")
         }
-        made: dict[str, Json] = super()._params_from_url(url, {**defaults, **short, "retry": Retry(NoBackoff(), 1)})
+        patience["retry"] = Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
+        patience["retry_on_timeout"] = False
+        made: dict[str, Json] = super()._params_from_url(url, {**defaults, **patience})
         return made
 
     @property
     def retry_policy(self) -> dict[str, float]:
-        """One more try at once. Who publishes has an outbox (the ledger), and a web request must not hang here."""
-        return {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
+        """No tries beyond that. Who publishes has an outbox (the ledger), and a web request must not hang here."""
+        return {"max_retries": 0, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 
     def on_task_call(self, producer: object, task_id: str) -> None:
         """Publishing a task subscribes to nothing."""

@@ -10,8 +10,7 @@ from celery.signals import task_postrun
 
 from tasks.kombu_fix import survive_redis_restarts
 
-if "FACTS_KOMBU_AS_IT_IS" not in os.environ:
-    survive_redis_restarts()
+survive_redis_restarts()
 
 
 class Refusal(Exception):
@@ -27,7 +26,14 @@ def made(url: str, queue: str = "celery") -> tuple[Celery, Task]:
         task_acks_late="FACTS_ACKS_EARLY" not in os.environ,
         worker_prefetch_multiplier=1,
         broker_connection_retry_on_startup=True,
-        broker_transport_options={"visibility_timeout": 60, "max_connections": 50},
+        broker_transport_options={
+            "visibility_timeout": 60,
+            "max_connections": 50,
+            "max_retries": 1,
+            "interval_start": 0,
+            "interval_step": 0.1,
+            "interval_max": 0.1,
+        },
     )
     return app, app.task(name="facts.step", throws=(Refusal,))(step)
 
@@ -60,3 +66,15 @@ def note_left(args: tuple[str, ...] = (), **_: object) -> None:
 
 
 app = made(os.environ.get("FACTS_BROKER_URL", "redis://"))[0]
+
+
+@app.task(name="facts.add")
+def add(one: int, other: int) -> int:
+    """A task of somebody who wants its result."""
+    return one + other
+
+
+@app.task(name="facts.total")
+def total(parts: list[int]) -> int:
+    """The sum of a header's results."""
+    return sum(parts)
