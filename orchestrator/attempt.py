@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from orchestrator.call import Caller
 from orchestrator.errors import ExpressionError
 from orchestrator.judging import judge
-from orchestrator.ledger import Ledger
-from orchestrator.ledger.claims import claim_step
+from orchestrator.ledger.clerk import Clerk
 from orchestrator.ledger.materials import Materials
 from orchestrator.moves.claiming import Refusal
 from orchestrator.moves.move import Settle
@@ -36,7 +35,7 @@ class Bench:
     """
 
     name: str
-    ledger: Ledger
+    clerk: Clerk
     caller: Caller
     around: Surroundings
     publish: Publish
@@ -45,13 +44,13 @@ class Bench:
 
 def attempt(bench: Bench, workflow_id: str, step: str) -> Settled | Refusal:
     """Make one attempt of the step, if it may be made now; what follows from it is recorded and sent."""
-    claimed = claim_step(bench.ledger, workflow_id, step, bench.name)
+    claimed = bench.clerk.claim(workflow_id, step, bench.name)
     if isinstance(claimed, Refusal):
         return claimed
     outcome = _outcome(bench, claimed)
     settle = Settle(workflow_id, step, claimed.attempt, outcome, random.random())  # noqa: S311 - jitter, not a secret
     # The call was made: its outcome is worth waiting for a database that is away for a while.
-    [made] = bench.ledger.make([settle], patience=SETTLE_PATIENCE)
+    made = bench.clerk.settle(settle, patience=SETTLE_PATIENCE)
     bench.publish(made.publication)
     if made.reply is Settled.PARKED:
         bench.parked()

@@ -10,6 +10,7 @@ from celery.signals import worker_ready, worker_shutdown
 from orchestrator.attempt import Bench
 from orchestrator.call import Caller
 from orchestrator.ledger import Ledger
+from orchestrator.ledger.clerk import Clerk
 from orchestrator.ledger.engine import Database
 from orchestrator.request import Surroundings
 from orchestrator.sealing import Sealer
@@ -19,7 +20,7 @@ from tasks.dispatch import Dispatch
 from tasks.reconciler import Reconciler
 
 _opening = threading.Lock()
-_open: dict[int, tuple[Bench, Reconciler]] = {}
+_open: dict[int, tuple[Bench, Reconciler, Ledger]] = {}
 
 
 def bench() -> Bench:
@@ -34,7 +35,7 @@ def bench() -> Bench:
     return found[0]
 
 
-def _set_up() -> tuple[Bench, Reconciler]:
+def _set_up() -> tuple[Bench, Reconciler, Ledger]:
     settings = Settings.from_environment()
     name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(2)}"
     ledger = Ledger(Database(settings.database_url), settings.vars)
@@ -42,7 +43,7 @@ def _set_up() -> tuple[Bench, Reconciler]:
     reconciler = Reconciler(ledger, publish, name)
     made = Bench(
         name=name,
-        ledger=ledger,
+        clerk=Clerk(ledger),
         caller=Caller(
             pool_size=settings.concurrency, max_answer_bytes=settings.max_answer_bytes, allow_hosts=settings.allow_hosts
         ),
@@ -51,7 +52,7 @@ def _set_up() -> tuple[Bench, Reconciler]:
         parked=reconciler.hurry,
     )
     reconciler.start()
-    return made, reconciler
+    return made, reconciler, ledger
 
 
 @worker_ready.connect
@@ -64,7 +65,7 @@ def _end(**_: object) -> None:
     found = _open.pop(os.getpid(), None)
     if found is None:
         return
-    made, reconciler = found
+    made, reconciler, ledger = found
     reconciler.stop()
     made.caller.close()
-    made.ledger.database.close()
+    ledger.database.close()

@@ -6,6 +6,7 @@ rows          between rows and the moves' `Workflow`
 definitions   each version of a definition, kept for as long as a workflow uses it
 book          `Ledger`: moves applied in one transaction
 starting      a new workflow, once for each start key
+clerk         the moves of many threads in one transaction
 materials     what a claimed step's request is made of
 outputs       what a completed workflow puts out
 due           what the reconciler has to look at

@@ -3,12 +3,10 @@
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection
-
 from orchestrator.definition import Call, Definition
 from orchestrator.expressions import References
 from orchestrator.jsontype import Json
-from orchestrator.ledger.scopes import steps_scope
+from orchestrator.ledger.scopes import ReadSteps, keys_of
 from orchestrator.moves.claiming import Claimed
 from orchestrator.states import StepStatus
 from orchestrator.workflow import Kind, StepState, Workflow, undone_by
@@ -40,23 +38,33 @@ class Materials:
         return step.compensate
 
 
-def materials_for(connection: Connection, workflow: Workflow, claimed: Claimed) -> Materials:
-    """Read the context and every step that the request's expressions name."""
-    step, definition, head = claimed.step, workflow.definition, workflow.head
-    undone = workflow.step(undone_by(step.name)) if step.kind is Kind.UNDO else None
-    before = step.started_at if undone is None else None
-    return Materials(
-        workflow_id=head.id,
-        definition=definition,
-        created_at=head.created_at,
-        step=step,
-        attempt=claimed.attempt,
-        context=head.context,
-        sealed=head.sealed,
-        traceparent=head.traceparent,
-        steps=steps_scope(connection, head.id, definition, _read(definition, step, undone), before),
-        undone=undone,
-    )
+class Gathering:
+    """What one claimed step's request reads, before it is read: the rows of several claims are fetched together."""
+
+    def __init__(self, workflow: Workflow, claimed: Claimed) -> None:
+        self._workflow = workflow
+        self._claimed = claimed
+        step = claimed.step
+        self._undone = workflow.step(undone_by(step.name)) if step.kind is Kind.UNDO else None
+        self._names = _read(workflow.definition, step, self._undone)
+        self.keys = keys_of(workflow.head.id, workflow.definition, self._names)
+
+    def with_steps(self, read: ReadSteps) -> Materials:
+        """The materials, once the rows are there."""
+        head, definition, step = self._workflow.head, self._workflow.definition, self._claimed.step
+        before = step.started_at if self._undone is None else None
+        return Materials(
+            workflow_id=head.id,
+            definition=definition,
+            created_at=head.created_at,
+            step=step,
+            attempt=self._claimed.attempt,
+            context=head.context,
+            sealed=head.sealed,
+            traceparent=head.traceparent,
+            steps=read.scope(head.id, definition, self._names, before),
+            undone=self._undone,
+        )
 
 
 def _read(definition: Definition, step: StepState, undone: StepState | None) -> AbstractSet[str]:

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from orchestrator.errors import ExpressionError
 from orchestrator.jsontype import Json
-from orchestrator.ledger.scopes import context_of, steps_scope
+from orchestrator.ledger.scopes import ReadSteps, context_of, keys_of
 from orchestrator.workflow import Workflow
 
 
@@ -20,7 +20,7 @@ def output_of(connection: Connection, workflow: Workflow, variables: Mapping[str
     names = definition.steps.keys() if reads.all_steps else reads.steps
     scope: dict[str, Json] = {
         "context": context_of(connection, head.id) if reads.context else {},
-        "steps": steps_scope(connection, head.id, definition, names),
+        "steps": ReadSteps(connection, keys_of(head.id, definition, names)).scope(head.id, definition, names),
         "workflow": {"id": head.id, "type": head.type, "createdAt": head.created_at},
         "vars": variables,
     }

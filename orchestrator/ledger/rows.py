@@ -64,7 +64,7 @@ _WRITE_HEAD = (
 _WRITE_END = _WRITE_HEAD.values(output=bindparam("v_output"))
 
 
-def head_of(row: Row[Any]) -> Head:
+def head_of(row: Row[*tuple[Any, ...]]) -> Head:
     """A workflow's own row as the moves see it."""
     return Head(
         id=row.id,

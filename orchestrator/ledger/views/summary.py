@@ -7,7 +7,7 @@ from orchestrator.errors import ExpressionError
 from orchestrator.expressions import References, Template, compile_template
 from orchestrator.jsontype import Json
 from orchestrator.ledger.book import Ledger
-from orchestrator.ledger.scopes import context_of, steps_scope
+from orchestrator.ledger.scopes import ReadSteps, context_of, keys_of
 from orchestrator.ledger.tables import steps, workflows
 from orchestrator.ledger.views.moments import iso
 from orchestrator.ledger.views.snapshot import missing, snapshot
@@ -62,8 +62,8 @@ def _so_far(
     reads = References.union(template.references for template in fields.values())
     names = definition.steps.keys() if reads.all_steps else reads.steps
     scope |= {
-        "context": context_of(connection, workflow_id)[0] if reads.context else {},
-        "steps": steps_scope(connection, workflow_id, definition, names),
+        "context": context_of(connection, workflow_id) if reads.context else {},
+        "steps": ReadSteps(connection, keys_of(workflow_id, definition, names)).scope(workflow_id, definition, names),
     }
     rendered = {name: _rendered(template, scope) for name, template in fields.items()}
     return rendered if isinstance(output.source, dict) else rendered[""]
