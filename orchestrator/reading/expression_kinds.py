@@ -39,7 +39,7 @@ class ExpressionText(Kind):
     roots: tuple[str, ...]
 
     def schema(self) -> Json:
-        return {"type": "string", "minLength": 1}
+        return {"type": ["string", "boolean"], "minLength": 1}
 
     def read(self, value: Json, at: Place) -> Json:
         if isinstance(value, bool):

@@ -26,7 +26,13 @@ _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 
 class Unreadable(Exception):
-    """The text cannot be read any further; `args` are the path and what is wrong there."""
+    """The text cannot be read any further."""
+
+    def __init__(self, path: Path, message: str, line: int | None = None) -> None:
+        super().__init__(message)
+        self.path = path
+        self.message = message
+        self.line = line
 
 
 def read_text(text: str, source: str) -> tuple[Json, Faults]:
@@ -52,7 +58,9 @@ def _built(builder: "_Builder", text: str) -> Json:
         if not builder.documents:
             raise Unreadable((), "it is empty")
     except Unreadable as found:
-        builder.faults.add(*found.args)
+        if found.line is not None:
+            builder.lines[found.path] = found.line
+        builder.faults.add(found.path, found.message)
     except yaml.YAMLError as error:
         line, message = _told(error, text)
         builder.lines[()] = line
@@ -124,8 +132,7 @@ class _Builder:
         elif isinstance(event, yaml.DocumentStartEvent):
             self.documents += 1
             if self.documents > 1:
-                self.lines[()] = line
-                raise Unreadable((), "it holds several documents; a file holds one workflow type")
+                raise Unreadable((), "it holds several documents; a file holds one workflow type", line)
 
     def _take_scalar(self, event: Any, line: int) -> None:
         self._grow(len(event.value) + 1)
@@ -157,9 +164,9 @@ class _Builder:
     def _take_alias(self, name: str, line: int) -> None:
         path = self._path(line)
         if self._awaits_key():
-            raise Unreadable(path, "an alias cannot be a key; write the key out")
+            raise Unreadable(path, "an alias cannot be a key; write the key out", line)
         if name not in self._anchors:
-            raise Unreadable(path, f"the alias *{name} has no anchor &{name} that ends before it")
+            raise Unreadable(path, f"the alias *{name} has no anchor &{name} that ends before it", line)
         value, size = self._anchors[name]
         self._grow(size)
         self._put(value, path)
@@ -169,7 +176,7 @@ class _Builder:
         path = self._path(line)
         self._refuse_tag(event.tag, path)
         if self._awaits_key():
-            raise Unreadable(path, "a key must be a text, not a list or an object; within a text, quote { and [")
+            raise Unreadable(path, "a key must be a text, not a list or an object; quote a text with { or [", line)
         if len(self._open) >= MAX_NESTING:
             raise Unreadable(path, f"it is nested more than {MAX_NESTING} levels deep")
         value: Json = {} if isinstance(event, yaml.MappingStartEvent) else []
