@@ -30,6 +30,7 @@ task_track_started = False
 worker_pool = "threads"
 worker_concurrency = _settings.concurrency
 worker_prefetch_multiplier = 1
+worker_disable_prefetch = True
 
 # Publishing never blocks for long: what cannot be sent now is sent by the reconciler.
 task_publish_retry = False
@@ -49,6 +50,9 @@ broker_transport_options = {
     "health_check_interval": 10,
     # Longer than any wait for a free thread: sooner, messages that merely wait would come twice.
     "visibility_timeout": 3_600,
+    # A publisher without a connection: kombu would try for 2 + 4 s, with a client waiting for its 202. Workers reconnect
+    # by `broker_connection_…`.
+    "max_retries": 0,
 }
 
 # Events for Flower cost a third of a task: `-E` (docker-compose.yml has it) turns them on.

@@ -34,7 +34,9 @@ class Wish:
 
 def admit(definition: Definition, wish: Wish, sealer: Sealer) -> Start:
     """The start. Raises ContextError with every fault."""
-    faults = _faults(definition, wish.context) + _faults_of_key(wish.key)
+    faults = _faults(definition, wish.context)
+    if (wrong := fault_of_key(wish.key)) is not None:
+        faults.append(wrong)
     if faults:
         raise ContextError(faults)
     masked, fields = split(wish.context, definition.sensitive)
@@ -60,7 +62,8 @@ def _faults(definition: Definition, context: Json) -> list[Fault]:
     return [] if definition.input is None else faults_in(context, definition.input)
 
 
-def _faults_of_key(key: str | None) -> list[Fault]:
+def fault_of_key(key: str | None) -> Fault | None:
+    """What is wrong with a start key, None where nothing is."""
     if key is None or (0 < len(key) <= LONGEST_KEY and all("!" <= character <= "~" for character in key)):
-        return []
-    return [Fault("Idempotency-Key", f"must be 1 to {LONGEST_KEY} visible ASCII characters, no spaces")]
+        return None
+    return Fault("Idempotency-Key", f"must be 1 to {LONGEST_KEY} visible ASCII characters, no blanks")

@@ -1,0 +1,39 @@
+"""The application factory: settings in, a Flask app out."""
+
+from collections.abc import Callable, Mapping
+
+from flask import Flask
+
+from orchestrator.definition import Definition
+from orchestrator.ledger import Ledger
+from orchestrator.settings import Settings
+from orchestrator.workflow import Publication
+from web import controlling, definitions, guarding, health, openapi, problems, starting, workflows
+from web.bodies import MOST_BYTES
+from web.parts import EXTENSION, assembled
+
+BLUEPRINTS = (starting.bp, workflows.bp, controlling.bp, definitions.bp, openapi.bp, health.bp)
+
+
+def create_app(
+    settings: Settings | None = None,
+    *,
+    ledger: Ledger | None = None,
+    definitions: Mapping[str, Definition] | None = None,
+    publish: Callable[[Publication], None] | None = None,
+) -> Flask:
+    """The app for these settings (the environment's where none are given); single parts may be replaced.
+
+    Raises DefinitionError where the definitions' folder has faults. The tables must be there (`orchestrator migrate`).
+    """
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MOST_BYTES
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider's; steps keep their order
+    parts = assembled(settings or Settings.from_environment(), ledger, definitions, publish)
+    app.extensions[EXTENSION] = parts
+    problems.register(app)
+    guarding.register(app, parts.settings.api_keys)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    starting.register_entries(app, parts.definitions)
+    return app

@@ -1,0 +1,62 @@
+"""What a person orders for a workflow: cancel, pause, resume, retry, rerun. Asking twice changes nothing more."""
+
+from uuid import UUID
+
+from flask import Blueprint, Response, jsonify, url_for
+
+from orchestrator.errors import ContextError, Fault
+from orchestrator.ledger.orders import order
+from orchestrator.ledger.orders import rerun as copied
+from orchestrator.moves.move import Control
+from web.guarding import actor
+from web.parameters import CANCEL, NONE, RERUN, query
+from web.parts import parts
+from web.starting import accepted_answer, start_key
+
+bp = Blueprint("controlling", __name__, url_prefix="/api/workflows/<uuid:workflow_id>")
+
+
+@bp.post("/cancel")
+def cancel(workflow_id: UUID) -> Response:
+    """Start nothing more, undo what took effect, end as cancelled."""
+    return _ordered(workflow_id, "cancel", compensate=query(CANCEL).get("compensate", True))
+
+
+@bp.post("/pause")
+def pause(workflow_id: UUID) -> Response:
+    """Start nothing new; what runs ends."""
+    query(NONE)
+    return _ordered(workflow_id, "pause")
+
+
+@bp.post("/resume")
+def resume(workflow_id: UUID) -> Response:
+    """Go on where the pause stopped it."""
+    query(NONE)
+    return _ordered(workflow_id, "resume")
+
+
+@bp.post("/retry")
+def retry(workflow_id: UUID) -> Response:
+    """Run the failed steps again, keep the rest."""
+    query(NONE)
+    return _ordered(workflow_id, "retry")
+
+
+@bp.post("/rerun")
+def rerun(workflow_id: UUID) -> Response:
+    """Start a fresh copy with the same context and the same version of the definition."""
+    if "from" in query(RERUN):
+        raise ContextError([Fault("from", "a rerun from a step is not supported by this release; leave it out")])
+    new = copied(parts().ledger, str(workflow_id), actor(), start_key())
+    parts().publish(new.publication)
+    return accepted_answer(new.workflow_id)
+
+
+def _ordered(workflow_id: UUID, verb: str, *, compensate: bool = True) -> Response:
+    done = order(parts().ledger, Control(str(workflow_id), verb, actor(), compensate))
+    parts().publish(done.publication)
+    response = jsonify(workflowId=done.workflow_id, status=done.status.value)
+    response.status_code = 202
+    response.headers["Location"] = url_for("workflows.one", workflow_id=workflow_id)
+    return response

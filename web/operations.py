@@ -1,0 +1,103 @@
+"""Every call of the API, as one table: what it does, takes and answers. Paths and methods come from the routes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from orchestrator.jsontype import Json
+from web import parameters
+from web.parameters import Parameter
+from web.schemas import CONTEXT, ref, rows
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One call. `body` maps media types to schemas, `problems` statuses to when they come."""
+
+    tag: str
+    summary: str
+    answer: Json
+    status: int = 200
+    query: Sequence[Parameter] = ()
+    body: Mapping[str, Json] = field(default_factory=dict)
+    keyed: bool = False
+    problems: Mapping[int, str] = field(default_factory=dict)
+
+
+_NO_WORKFLOW = {404: "There is no such workflow."}
+_START = {
+    400: "The body is no JSON object, or the start key no start key.",
+    413: "The body is longer than 1,000,000 bytes.",
+    415: "The body is not said to be JSON.",
+    422: "The context does not fit (`faults` lists why), or the start key came with another body before.",
+}
+
+
+def start_of(schema: Json, summary: str) -> Operation:
+    """Starting a workflow with a body of this schema."""
+    return Operation("start", summary, ref("Started"), 202, body={JSON: schema}, keyed=True, problems=_START)
+
+
+def _order(summary: str, query: Sequence[Parameter] = (), *, keyed: bool = False) -> Operation:
+    conflict = {409: "Its status forbids that; the problem says why."}
+    return Operation("control", summary, ref("Started"), 202, query, keyed=keyed, problems=_NO_WORKFLOW | conflict)
+
+
+_WISH: Json = {
+    "type": "object",
+    "properties": {"type": {"type": "string"}, "definition": ref("Definition"), "context": CONTEXT},
+    "oneOf": [{"required": ["type"]}, {"required": ["definition"]}],
+    "additionalProperties": False,
+}
+
+OPERATIONS: dict[str, Operation] = {
+    "starting.started": start_of(_WISH, "Start a workflow by type, or with a definition that comes along"),
+    "workflows.listed": Operation("read", "A page of workflows, newest first", ref("Page"), query=parameters.LISTING),
+    "workflows.one": Operation(
+        "read",
+        "One workflow, in full or in brief",
+        {"oneOf": [ref("Workflow"), ref("Summary")]},
+        query=parameters.ONE,
+        problems=_NO_WORKFLOW,
+    ),
+    "workflows.events": Operation(
+        "read", "The audit log, oldest first", ref("Events"), query=parameters.EVENTS, problems=_NO_WORKFLOW
+    ),
+    "workflows.explained": Operation(
+        "read",
+        "Why it is not moving: what it waits for, until when, what would change that",
+        ref("Why"),
+        problems=_NO_WORKFLOW,
+    ),
+    "controlling.cancel": _order("Start nothing more, undo what took effect, end as cancelled", parameters.CANCEL),
+    "controlling.pause": _order("Start nothing new; what runs ends"),
+    "controlling.resume": _order("Go on where the pause stopped it"),
+    "controlling.retry": _order("Run the failed steps again, keep the rest"),
+    "controlling.rerun": _order("Start a fresh copy with the same context", parameters.RERUN, keyed=True),
+    "definitions.listed": Operation(
+        "definitions",
+        "Every definition in brief",
+        {"type": "object", "required": ["definitions"], "properties": {"definitions": rows(ref("DefinitionBrief"))}},
+    ),
+    "definitions.one": Operation(
+        "definitions",
+        "One definition with its steps and its document",
+        ref("DefinitionDetail"),
+        query=parameters.DEFINITION,
+        problems={404: "There is no such definition."},
+    ),
+    "definitions.validated": Operation(
+        "definitions",
+        "Check a definition; every fault with its line",
+        ref("DefinitionBrief"),
+        body={JSON: ref("Definition"), "application/yaml": {"type": "string"}},
+        problems={422: "It has faults; `faults` lists them."},
+    ),
+    "openapi.document": Operation("about", "This document", {"type": "object"}),
+    "openapi.page": Operation("about", "This document as a page", {"type": "string"}),
+    "health.alive": Operation("about", "Does the process live", ref("Health")),
+    "health.ready": Operation(
+        "about", "Can it take work", ref("Health"), problems={503: "The database cannot be used."}
+    ),
+}

@@ -1,0 +1,123 @@
+"""The query parameters of each call: what they are called, mean and may hold, as one table for views and OpenAPI."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from flask import request
+
+from orchestrator.errors import Fault, FaultyInput
+from orchestrator.jsontype import Json
+from orchestrator.states import Compensation, WorkflowStatus
+from orchestrator.storable import check_text
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One query parameter. `read` turns its text into a value, or raises ValueError with what would be right."""
+
+    name: str
+    meaning: str
+    read: Callable[[str], Json]
+    schema: Json
+
+
+def query(allowed: Sequence["Parameter"]) -> dict[str, Json]:
+    """The values of the request's query by name; those not given are left out. Raises FaultyInput with every fault."""
+    known = {parameter.name: parameter for parameter in allowed}
+    values: dict[str, Json] = {}
+    faults: list[Fault] = []
+    for name, texts in request.args.lists():
+        if name not in known:
+            there = f"; there are {', '.join(known)}" if known else "; this call takes none"
+            faults.append(Fault(name[:70], f"is no parameter of this call{there}"))
+        elif len(texts) > 1:
+            faults.append(Fault(name, "is given more than once"))
+        else:
+            try:
+                values[name] = known[name].read(texts[0])
+            except ValueError as error:
+                faults.append(Fault(name, str(error)))
+    if faults:
+        raise FaultyInput(faults)
+    return values
+
+
+def _text(text: str) -> str:
+    check_text(text)
+    return text
+
+
+def _moment(text: str) -> float:
+    """Seconds since 1970. A time without a zone is UTC; a `+` that came unescaped is a blank by now."""
+    try:
+        moment = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        raise ValueError("must be a time such as 2026-01-31T12:00:00Z, or a date") from None
+
+
+def _flag(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return text == "true"
+
+
+def _chosen(name: str, meaning: str, words: type[StrEnum]) -> Parameter:
+    values = [word.value for word in words]
+
+    def read(text: str) -> StrEnum:
+        if text not in values:
+            raise ValueError(f"must be one of {', '.join(values)}")
+        return words(text)
+
+    return Parameter(name, meaning, read, {"enum": values})
+
+
+def _limit(default: int, most: int) -> Parameter:
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):
+            raise ValueError(f"must be a whole number from 1 to {most}")
+        return int(text)
+
+    schema = {"type": "integer", "minimum": 1, "maximum": most, "default": default}
+    return Parameter("limit", "How many at most.", read, schema)
+
+
+class View(StrEnum):
+    """How much of a workflow is shown."""
+
+    FULL = "full"
+    SUMMARY = "summary"
+
+
+_CURSOR = Parameter("cursor", "`nextCursor` of the page before.", _text, {"type": "string"})
+_TIME = {"type": "string", "format": "date-time"}
+
+LISTING = (
+    _chosen("status", "Only workflows with this status.", WorkflowStatus),
+    Parameter("type", "Only workflows of this type.", _text, {"type": "string"}),
+    _chosen("compensation", "Only those whose undoing stands so; `failed` needs a person.", Compensation),
+    Parameter("createdAfter", "Only those created after this time.", _moment, _TIME),
+    Parameter("createdBefore", "Only those created before this time.", _moment, _TIME),
+    _CURSOR,
+    _limit(50, 500),
+)
+ONE = (_chosen("view", "How much is shown.", View),)
+EVENTS = (_CURSOR, _limit(200, 1000))
+CANCEL = (
+    Parameter(
+        "compensate",
+        "false: leave what took effect as it is.",
+        _flag,
+        {"type": "boolean", "default": True},
+    ),
+)
+RERUN = (Parameter("from", "A step to start from; not supported by this release.", _text, {"type": "string"}),)
+DEFINITION = (
+    Parameter(
+        "version", "A version that a workflow was started with; else the one on disk.", _text, {"type": "string"}
+    ),
+)
+NONE: tuple[Parameter, ...] = ()

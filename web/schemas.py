@@ -1,0 +1,127 @@
+"""The shapes of what the API takes and gives, as JSON Schemas for OpenAPI."""
+
+from orchestrator.jsontype import Json
+from orchestrator.schema import definition_schema
+from orchestrator.states import Compensation, Effect, StepStatus, WorkflowStatus
+
+
+def ref(name: str) -> Json:
+    """A schema by its name in `SCHEMAS`."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def record(**fields: Json) -> Json:
+    """An object that always has these fields, and may have more."""
+    return {"type": "object", "required": list(fields), "properties": fields}
+
+
+def rows(of: Json) -> Json:
+    """A list."""
+    return {"type": "array", "items": of}
+
+
+ANY: Json = {}
+TEXT = {"type": "string"}
+MAYBE_TEXT = {"type": ["string", "null"]}
+ID = {"type": "string", "format": "uuid"}
+TIME = {"type": "string", "format": "date-time"}
+MAYBE_TIME = {"type": ["string", "null"], "format": "date-time"}
+MAYBE_WHOLE = {"type": ["integer", "null"]}
+WHOLE = {"type": "integer"}
+CONTEXT = {"type": "object", "description": "The context; sensitive fields are masked where it is shown."}
+CURSOR = {"type": ["string", "null"], "description": "For the page after this one; null where there is none."}
+ERROR = {
+    "type": ["object", "null"],
+    "properties": {"step": MAYBE_TEXT, "kind": TEXT, "message": TEXT, "status": WHOLE},
+}
+STATUS = {"enum": [status.value for status in WorkflowStatus]}
+STEP_STATUS = {"enum": [status.value for status in StepStatus]}
+COMPENSATION = {"enum": [status.value for status in Compensation]}
+
+
+def _definition() -> Json:
+    """The schema of definitions, complete in itself: `input` would lead to the dialect's own schema on the web."""
+    schema = definition_schema()
+    context = {"type": "object", "description": "A JSON Schema (2020-12) of the context."}
+    return {"$id": "urn:orchestrator:definition", **schema, "properties": {**schema["properties"], "input": context}}
+
+
+_TIMES = {"startedAt": MAYBE_TIME, "completedAt": MAYBE_TIME, "durationMs": MAYBE_WHOLE}
+_LIFE = {"createdAt": TIME, "completedAt": MAYBE_TIME, "durationMs": MAYBE_WHOLE, "definitionVersion": TEXT}
+
+SCHEMAS: dict[str, Json] = {
+    "Problem": {
+        "description": "RFC 9457.",
+        **record(type=TEXT, title=TEXT, status=WHOLE, detail=TEXT),
+    },
+    "Fault": record(place=TEXT, message=TEXT),
+    "Started": record(workflowId=ID, status=TEXT),
+    "Step": record(
+        name=TEXT,
+        status=STEP_STATUS,
+        attempts=WHOLE,
+        result=ANY,
+        error=ERROR,
+        **_TIMES,
+        effect={"enum": [effect.value for effect in Effect]},
+        tolerated={"type": "boolean"},
+        waitingFor=MAYBE_TEXT,
+        wakeAt=MAYBE_TIME,
+        compensation={
+            "oneOf": [{"type": "null"}, record(status=STEP_STATUS, attempts=WHOLE, error=ERROR, **_TIMES)],
+        },
+    ),
+    "Workflow": record(
+        workflowId=ID,
+        type=TEXT,
+        status=STATUS,
+        ending=MAYBE_TEXT,
+        compensation=COMPENSATION,
+        context=CONTEXT,
+        steps=rows(ref("Step")),
+        output=ANY,
+        error=ERROR,
+        deadlineAt=MAYBE_TIME,
+        **_LIFE,
+    ),
+    "Summary": {
+        "description": "The definition's output fields stand beside these.",
+        **record(
+            workflowId=ID,
+            status={"enum": ["processing", "completed", "failed", "cancelled"]},
+            steps={"type": "object", "additionalProperties": STEP_STATUS},
+        ),
+    },
+    "Page": record(
+        workflows=rows(
+            record(workflowId=ID, type=TEXT, status=STATUS, compensation=COMPENSATION, error=ERROR, **_LIFE)
+        ),
+        nextCursor=CURSOR,
+    ),
+    "Events": record(
+        workflowId=ID,
+        events=rows(record(at=TIME, type=TEXT, step=MAYBE_TEXT, details={"type": "object"})),
+        nextCursor=CURSOR,
+    ),
+    "Why": record(
+        workflowId=ID,
+        type=TEXT,
+        status=STATUS,
+        why=TEXT,
+        reasons=rows(record(step=MAYBE_TEXT, waitsFor=TEXT, until=MAYBE_TIME, whatWouldChangeThat=TEXT)),
+    ),
+    "DefinitionBrief": record(type=TEXT, version=TEXT, entry=MAYBE_TEXT, description=TEXT, steps=rows(TEXT)),
+    "DefinitionDetail": record(
+        type=TEXT,
+        version=TEXT,
+        entry=MAYBE_TEXT,
+        description=TEXT,
+        steps=rows(record(name=TEXT, waitFor=rows(TEXT), next=rows(TEXT))),
+        input=ANY,
+        document={"type": "object"},
+    ),
+    "Definition": _definition(),
+    "Health": {"type": "object", "required": ["status"], "properties": {"status": TEXT}},
+}
+SCHEMAS["Problem"]["properties"] |= {"faults": rows(ref("Fault"))}
+SCHEMAS["Fault"]["properties"] |= {"line": WHOLE}

@@ -1,0 +1,83 @@
+"""The production server: gunicorn as a library, threads in a few processes, ended gracefully by SIGTERM or Ctrl-C."""
+
+import ipaddress
+import logging
+import os
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from orchestrator.errors import SettingsError
+from orchestrator.reading import read_folder
+from orchestrator.settings import Settings
+from orchestrator.supervisor import check_port
+from web.application import create_app
+
+THREADS = 16
+"""Of one process: a request holds one for a few milliseconds, most of them waiting for the database."""
+
+MOST_PROCESSES = 4
+GRACE = 10
+"""Seconds that requests have to end in after SIGTERM."""
+
+
+def serve(settings: Settings, host: str = "127.0.0.1", port: int = 8000) -> None:
+    """Serve until a signal ends it; then SystemExit. To be called in the main thread, with the tables there.
+
+    Raises SettingsError where the address can be reached by others and there are no API keys, DefinitionError where the
+    definitions have faults, Unavailable where the port is taken.
+    """
+    check_guarded(settings, host)
+    read_folder(settings.definitions)
+    settings.key()  # made once, before several processes want it
+    check_port(host, port)
+    logging.basicConfig(
+        level=settings.log_level, format="[%(asctime)s] [%(process)d] [%(levelname)s] %(name)s: %(message)s"
+    )
+    _Server(settings, host, port).run()
+
+
+def check_guarded(settings: Settings, host: str) -> None:
+    """Raise SettingsError where everybody who reaches the host could start and cancel workflows."""
+    if not settings.api_keys and not _is_loopback(host):
+        raise SettingsError(
+            f"others can reach {host}, so ORCHESTRATOR_API_KEYS is needed, or --host 127.0.0.1; make a key with: "
+            "python -c 'import secrets; print(secrets.token_urlsafe(32))'"
+        )
+
+
+class _Server(BaseApplication):
+    def __init__(self, settings: Settings, host: str, port: int) -> None:
+        self._settings = settings
+        self._options = {
+            "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+            "worker_class": "gthread",
+            "workers": min(MOST_PROCESSES, os.cpu_count() or 1),
+            "threads": THREADS,
+            "keepalive": 30,
+            "graceful_timeout": GRACE,
+            "timeout": 60,
+            "loglevel": settings.log_level.lower(),
+            "proc_name": "orchestrator web",
+            # It would be a file in the home folder that nobody asked for.
+            "control_socket_disable": True,
+        }
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Only what is said here: no file, no command line, no GUNICORN_CMD_ARGS."""
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:  # type: ignore[override]  # Flask says more of its arguments than the stub wants
+        """The app, made in each process after the fork: no connection is shared."""
+        return create_app(self._settings)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
