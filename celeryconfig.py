@@ -30,7 +30,6 @@ task_track_started = False
 worker_pool = "threads"
 worker_concurrency = _settings.concurrency
 worker_prefetch_multiplier = 1
-worker_disable_prefetch = True
 
 # Publishing never blocks for long: what cannot be sent now is sent by the reconciler.
 task_publish_retry = False

@@ -1,27 +1,71 @@
 """One round of the reconciler: find what should be moving and is not, and send it again."""
 
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection
+from typing import Protocol
 
+from orchestrator.errors import Unavailable
 from orchestrator.ledger import Ledger
-from orchestrator.ledger.due import due
+from orchestrator.ledger.due import Due, due, put_off, sent_at
 from orchestrator.ledger.presence import bury
+from orchestrator.ledger.scopes import Key
+from orchestrator.moves.advancing import GRACE
 from orchestrator.moves.move import Look
 from orchestrator.workflow import Publication
 
 log = logging.getLogger("orchestrator")
 
+LONGEST = 60.0
+"""Seconds that a queued step is put off at most: should Redis be wiped meanwhile, that long nobody would notice."""
 
-def reconcile(ledger: Ledger, publish: Callable[[Publication], None]) -> int:
+
+class Queue(Protocol):
+    """What the reconciler asks about messages that were sent."""
+
+    def oldest(self) -> Collection[Key]:
+        """The steps whose messages have waited longest in the queue; raises Unavailable where that cannot be seen."""
+
+    def in_hand(self) -> Collection[Key]:
+        """The steps whose messages this worker has taken from the queue and not begun."""
+
+
+def reconcile(ledger: Ledger, queue: Queue, publish: Callable[[Publication], None]) -> int:
     """Look at what is due; returns how many rows that were. Any number of workers may do so at the same time."""
     for name in bury(ledger):
         log.warning("worker %s is lost; its steps are taken over", name)
-    looks = due(ledger)
-    # A transaction a workflow: one with thousands of rows due must not hold up the others' locks.
+    found = due(ledger)
+    if not found.looks:
+        return 0
+    passed_over = _merely_queued(ledger, queue, found) if found.sent else set()
     by_workflow: dict[str, list[Look]] = {}
-    for look in looks:
-        by_workflow.setdefault(look.workflow_id, []).append(look)
+    for look in found.looks:
+        if look not in passed_over:
+            by_workflow.setdefault(look.workflow_id, []).append(look)
     for together in by_workflow.values():
+        # A transaction a workflow: one with hundreds of rows due must not hold up the others' locks.
         for made in ledger.make(together):
             publish(made.publication)
-    return len(looks)
+    return len(found.looks)
+
+
+def _merely_queued(ledger: Ledger, queue: Queue, found: Due) -> set[Look]:
+    """The ready steps that are no loss: their message is in this worker's hands, or behind one that is still queued.
+
+    Those are put off, for longer the longer the queue is. While the broker cannot be asked nothing is lost for sure,
+    and nothing could be sent: all are put off.
+    """
+    in_hand = queue.in_hand()
+    if in_hand:
+        put_off(ledger, GRACE, keys=in_hand)
+    try:
+        waiting_since = min(sent_at(ledger, queue.oldest()), default=None)
+    except Unavailable:
+        put_off(ledger, GRACE, sent_since=0.0)
+        return set(found.sent)
+    passed_over = {look for look in found.sent if (look.workflow_id, look.step) in set(in_hand)}
+    if waiting_since is not None:
+        age = time.time() - waiting_since
+        put_off(ledger, min(max(GRACE, age), LONGEST), sent_since=waiting_since)
+        passed_over |= {look for look, sent in found.sent.items() if sent >= waiting_since}
+    return passed_over

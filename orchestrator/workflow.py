@@ -56,7 +56,8 @@ class StepState:
 
     `waits_for` counts prerequisites not settled yet, `arrived` those that let it go on. `attempts` counts claims
     since the start, `failures` and `losses` those that ended badly since the last `retry` by a person. `wake_at` is
-    when the reconciler must look at it, None where nothing is due. `following` is what a compensation precedes.
+    when the reconciler must look at it, None where nothing is due; `sent_at` when its message was sent. `following` is
+    what a compensation precedes.
     `error` and `result` are written, never loaded: the moves do not need them (`UNCHANGED` keeps what is stored).
     """
 
@@ -77,6 +78,7 @@ class StepState:
     attempt_at: float | None = None
     completed_at: float | None = None
     wake_at: float | None = None
+    sent_at: float | None = None
     waiting_for: str | None = None
     following: list[str] | None = None
     result: Json = UNCHANGED

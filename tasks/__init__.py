@@ -5,6 +5,7 @@ step         the one task: an attempt of a step
 canvas       fragments of the plan → chains, groups and chords
 dispatch     sending them, which may fail without harm
 bench        what a worker process holds: ledger, HTTP session, its name
+queue        which messages wait
 reconciler   the thread that finds what should be moving and is not
 backend      Celery's result backend, without its subscriptions
 kombu_fix    a crash of kombu's Redis transport, mended

@@ -17,6 +17,7 @@ from orchestrator.sealing import Sealer
 from orchestrator.settings import Settings
 from tasks.app import app
 from tasks.dispatch import Dispatch
+from tasks.queue import RedisQueue
 from tasks.reconciler import Reconciler
 
 _opening = threading.Lock()
@@ -40,7 +41,7 @@ def _set_up() -> tuple[Bench, Reconciler, Ledger]:
     name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(2)}"
     ledger = Ledger(Database(settings.database_url), settings.vars)
     publish = Dispatch(app.tasks["orchestrator.step"])
-    reconciler = Reconciler(ledger, publish, name)
+    reconciler = Reconciler(ledger, RedisQueue(app), publish, name)
     made = Bench(
         name=name,
         clerk=Clerk(ledger),

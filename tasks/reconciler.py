@@ -12,7 +12,7 @@ from orchestrator.errors import Unavailable
 from orchestrator.ledger import Ledger
 from orchestrator.ledger.due import next_due
 from orchestrator.ledger.presence import BEAT, beat, leave
-from orchestrator.reconciling import reconcile
+from orchestrator.reconciling import Queue, reconcile
 from orchestrator.workflow import Publication
 
 log = logging.getLogger("orchestrator")
@@ -24,9 +24,10 @@ IDLE = 1.0
 class Reconciler(threading.Thread):
     """Says that its worker lives, and looks at what is due."""
 
-    def __init__(self, ledger: Ledger, publish: Callable[[Publication], None], worker: str) -> None:
+    def __init__(self, ledger: Ledger, queue: Queue, publish: Callable[[Publication], None], worker: str) -> None:
         super().__init__(name="reconciler", daemon=True)
         self._ledger = ledger
+        self._queue = queue
         self._publish = publish
         self._worker = worker
         self._wake = threading.Event()
@@ -66,6 +67,6 @@ class Reconciler(threading.Thread):
         if time.monotonic() - self._last_beat >= BEAT:
             beat(self._ledger, self._worker, socket.gethostname(), os.getpid())
             self._last_beat = time.monotonic()
-        reconcile(self._ledger, self._publish)
+        reconcile(self._ledger, self._queue, self._publish)
         soonest = next_due(self._ledger)
         return IDLE if soonest is None else min(IDLE, max(soonest, 0.01))

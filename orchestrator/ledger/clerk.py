@@ -51,7 +51,7 @@ class Clerk:
         return reply if isinstance(reply, Materials | Refusal) else Refusal.UNKNOWN
 
     def settle(self, move: Settle, *, patience: float) -> Made[Settled]:
-        """Record an outcome; while the database is away, try again for `patience` seconds before raising Unavailable."""
+        """Record an outcome; while the database is away, try for `patience` seconds before raising Unavailable."""
         give_up_at = time.monotonic() + patience
         pause = 0.05
         while True:

@@ -1,40 +1,100 @@
-"""What the reconciler has to look at: rows whose `wake_at` has come."""
+"""What the reconciler has to look at: rows whose `wake_at` has come; and how those that merely queue are put off."""
 
-from sqlalchemy import select
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, bindparam, select, tuple_, update
 
 from orchestrator.ledger.book import Ledger
+from orchestrator.ledger.scopes import Key
 from orchestrator.ledger.tables import steps, workflows
 from orchestrator.moves.move import Look
+from orchestrator.states import StepStatus
 
 BATCH = 200
 """Rows that one worker takes at a time; the rest is left to the others and to the next round."""
 
+MOST_PUT_OFF = 10_000
+"""Rows that are put off with one statement: a backlog of any size is, in a few rounds, without long locks."""
 
-def due(ledger: Ledger, *, limit: int = BATCH) -> list[Look]:
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What is due: `looks` for everything, and of those the ready steps (`sent`) with the time of their message."""
+
+    looks: list[Look]
+    sent: dict[Look, float]
+
+
+def due(ledger: Ledger, *, limit: int = BATCH) -> Due:
     """The rows that are due, oldest first. Several workers may be given the same: only the first look changes it."""
     with ledger.database.reading() as connection:
         now = ledger.database.now(connection)
-        of_steps = connection.execute(
-            select(steps.c.workflow_id, steps.c.name)
-            .where(steps.c.wake_at <= now)
-            .order_by(steps.c.wake_at)
-            .limit(limit)
-        )
-        looks = [Look(row.workflow_id, row.name) for row in of_steps]
-        of_workflows = connection.execute(
-            select(workflows.c.id).where(workflows.c.wake_at <= now).order_by(workflows.c.wake_at).limit(limit)
-        )
-        return looks + [Look(row.id) for row in of_workflows]
+        found = connection.execute(_DUE_STEPS, {"now": now, "limit": limit}).all()
+        of_workflows = connection.execute(_DUE_WORKFLOWS, {"now": now, "limit": limit}).scalars()
+        looks = {Look(row.workflow_id, row.name): row for row in found}
+        sent = {look: row.sent_at or 0.0 for look, row in looks.items() if row.status == StepStatus.PENDING.value}
+        return Due([*looks, *(Look(workflow_id) for workflow_id in of_workflows)], sent)
 
 
 def next_due(ledger: Ledger) -> float | None:
     """Seconds until the next row is due, None where there is none."""
     with ledger.database.reading() as connection:
         now = ledger.database.now(connection)
-        first = [
-            connection.execute(
-                select(table.c.wake_at).where(table.c.wake_at.is_not(None)).order_by(table.c.wake_at).limit(1)
-            ).scalar_one_or_none()
-            for table in (steps, workflows)
-        ]
+        first = [connection.execute(statement).scalar_one_or_none() for statement in (_NEXT_STEP, _NEXT_WORKFLOW)]
         return min((at - now for at in first if at is not None), default=None)
+
+
+def sent_at(ledger: Ledger, keys: Collection[Key]) -> list[float]:
+    """When the messages of these steps were sent, as far as they are still waiting to be claimed."""
+    if not keys:
+        return []
+    with ledger.database.reading() as connection:
+        found = connection.execute(_SENT, {"keys": sorted(keys), "status": StepStatus.PENDING.value}).scalars()
+        return [at for at in found if at is not None]
+
+
+def put_off(ledger: Ledger, seconds: float, *, sent_since: float | None = None, keys: Collection[Key] = ()) -> int:
+    """Look at ready steps `seconds` later: those sent since then, or these. Returns how many rows that were.
+
+    Rows that somebody else holds just now are passed over, so nobody waits for anybody here.
+    """
+    with ledger.database.transaction() as connection:
+        until = ledger.database.now(connection) + seconds
+        if sent_since is not None:
+            return _put_off(connection, until, steps.c.sent_at >= sent_since, steps.c.wake_at <= until - seconds)
+        here = tuple_(steps.c.workflow_id, steps.c.name).in_(sorted(keys))
+        return _put_off(connection, until, here, steps.c.wake_at < until) if keys else 0
+
+
+def _put_off(connection: Connection, until: float, *which: ColumnElement[bool]) -> int:
+    free = (
+        select(steps.c.workflow_id, steps.c.name)
+        .where(steps.c.status == StepStatus.PENDING.value, *which)
+        .limit(MOST_PUT_OFF)
+        .with_for_update(skip_locked=True)
+    )
+    chosen = tuple_(steps.c.workflow_id, steps.c.name).in_(free)
+    return connection.execute(update(steps).where(chosen).values(wake_at=until)).rowcount
+
+
+_DUE_STEPS = (
+    select(steps.c.workflow_id, steps.c.name, steps.c.status, steps.c.sent_at)
+    .where(steps.c.wake_at <= bindparam("now"))
+    .order_by(steps.c.wake_at)
+    .limit(bindparam("limit"))
+)
+_DUE_WORKFLOWS = (
+    select(workflows.c.id)
+    .where(workflows.c.wake_at <= bindparam("now"))
+    .order_by(workflows.c.wake_at)
+    .limit(bindparam("limit"))
+)
+_NEXT_STEP = select(steps.c.wake_at).where(steps.c.wake_at.is_not(None)).order_by(steps.c.wake_at).limit(1)
+_NEXT_WORKFLOW = (
+    select(workflows.c.wake_at).where(workflows.c.wake_at.is_not(None)).order_by(workflows.c.wake_at).limit(1)
+)
+_SENT = select(steps.c.sent_at).where(
+    tuple_(steps.c.workflow_id, steps.c.name).in_(bindparam("keys", expanding=True)),
+    steps.c.status == bindparam("status"),
+)

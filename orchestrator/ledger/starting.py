@@ -116,6 +116,7 @@ def _first_steps(workflow_id: str, definition: Definition, now: float) -> tuple[
         row.waits_for = 1 if name in definition.stands_in_for else len(definition.steps[name].after)
         if definition.starts_free(name):
             row.wake_at = now + GRACE
+            row.sent_at = now
     return list(rows.values()), Publication(workflow_id, definition.type, tuple(free))
 
 

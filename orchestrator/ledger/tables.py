@@ -89,6 +89,7 @@ steps = Table(
     Column("attempt_at", Double),
     Column("completed_at", Double),
     Column("wake_at", Double),
+    Column("sent_at", Double),
     Column("waiting_for", Text),
     Column("following", JSON(none_as_null=True)),
     # SQL NULL is no result; a result that is null is JSON.NULL.

@@ -151,3 +151,13 @@ def orchestrator_claimed(orchestrator: Installation, workflow: str, step: str) -
     from tests.system.installation import until
 
     until(lambda: orchestrator.steps(workflow)[step]["status"] == "running", 10, f"{step} to be claimed")
+
+
+def test_1000_orders_at_once_call_each_service_once_per_step(orchestrator: Installation, services: Services) -> None:
+    """No order is lost, none is charged twice."""
+    steps = {"payment": {"next": ["shipment"]}, "shipment": {"next": ["mail"]}, "mail": {}}
+    flow = definition(services.url, steps)
+    workflows = [orchestrator.start(flow, {"order": i}) for i in range(1_000)]
+    assert {orchestrator.wait(workflow, seconds=60)["status"] for workflow in workflows} == {"completed"}
+    assert len(services.books) == 3_000
+    assert len({(call.headers["x-workflow-id"], call.service) for call in services.books}) == 3_000

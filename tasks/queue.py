@@ -1,0 +1,56 @@
+"""What can be seen of the messages that were sent: the oldest in Redis, and those that this worker has in hand."""
+
+import base64
+import json
+
+import redis
+from celery import Celery
+from celery.worker import state
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from orchestrator.errors import Unavailable
+from orchestrator.jsontype import Json
+from orchestrator.ledger.scopes import Key
+from orchestrator.urls import client_url
+
+LOOKED_AT = 20
+"""Messages looked at from the old end of the queue: some may be copies of what has long run."""
+
+
+class RedisQueue:
+    """The queue that this application's workers consume."""
+
+    def __init__(self, app: Celery) -> None:
+        self._name: str = app.conf.task_default_queue
+        self._client = redis.Redis.from_url(
+            client_url(app.conf.broker_url), socket_timeout=3, socket_connect_timeout=3, retry=Retry(NoBackoff(), 0)
+        )
+
+    def oldest(self) -> list[Key]:
+        """The steps whose messages have waited longest; raises Unavailable where Redis does not answer."""
+        try:
+            # kombu pushes at the left and takes at the right.
+            messages = self._client.lrange(self._name, -LOOKED_AT, -1)
+        except redis.RedisError as error:
+            raise Unavailable(f"Redis does not answer: {error}") from error
+        return [key for message in messages if (key := _step_of(json.loads(message)["body"])) is not None]
+
+    def in_hand(self) -> list[Key]:
+        """The steps whose messages this worker process has received and not begun: its threads are all busy."""
+        reserved = [request for request in list(state.reserved_requests) if request not in state.active_requests]
+        arguments = [tuple(request.args or ()) for request in reserved]
+        return [(str(each[0]), str(each[1])) for each in arguments if len(each) > 1]
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._client.close()
+
+
+def _step_of(body: str) -> Key | None:
+    try:
+        args: Json = json.loads(base64.b64decode(body))[0]
+        workflow_id, step = args
+    except (ValueError, TypeError, LookupError):
+        return None  # not a message of ours: whoever wrote it, it says nothing about our steps
+    return str(workflow_id), str(step)
