@@ -3,6 +3,7 @@
 import contextlib
 import json
 import time
+import tracemalloc
 from collections.abc import Mapping
 
 import jmespath
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from orchestrator.errors import ExpressionError, FaultyTemplate
 from orchestrator.expressions import Expression, References, compile_expression, compile_template
-from orchestrator.expressions.limits import MAX_DEPTH, MAX_NODES, MAX_SOURCE, MAX_WORK
+from orchestrator.expressions.limits import MAX_DEPTH, MAX_NODES, MAX_SOURCE, MAX_TEXT, MAX_WORK
 from orchestrator.expressions.weighing import weigh
 from orchestrator.jsontype import Json
 
@@ -206,6 +207,27 @@ def test_sorting_long_texts_is_paid_by_their_length() -> None:
         compile_expression("length(sort(context))").evaluate({"context": texts})
 
 
+@pytest.mark.parametrize(
+    "text", ["concat(@, @)", "join('', [@, @])", "replace(@, 'a', 'aa')", "base64_encode(concat(@))"]
+)
+def test_a_function_makes_no_text_longer_than_the_limit(text: str) -> None:
+    """Not even one that is only measured afterwards."""
+    with pytest.raises(ExpressionError, match=f"longer than {MAX_TEXT}"):
+        compile_expression(f"context | length({text})").evaluate({"context": "a" * (MAX_TEXT - 1)})
+
+
+def test_flattening_is_paid_before_it_is_done() -> None:
+    """400 times one list of 10,000: four million places that nobody asked for."""
+    expression = compile_expression("context | [" + ", ".join(["@"] * 400) + "][]")
+    scope = {"context": list(range(10_000))}
+    tracemalloc.start()
+    with pytest.raises(ExpressionError, match=f"more than {MAX_WORK}"):
+        expression.evaluate(scope)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5_000_000
+
+
 def test_a_large_answer_can_be_worked_through() -> None:
     """The limits leave room for a filter over 20,000 entries."""
     entries = [{"id": number, "open": number % 2 == 0} for number in range(20_000)]
@@ -334,6 +356,7 @@ JSON = st.recursive(
 SCOPES = st.dictionaries(NAMES, JSON, max_size=5)
 
 
+@settings(deadline=None)
 @given(st.lists(NAMES, min_size=1, max_size=4), SCOPES)
 def test_a_chain_of_names_is_answered_as_jmespath_would(names: list[str], scope: dict[str, Json]) -> None:
     """The quick way and the interpreter are one."""
