@@ -2,7 +2,7 @@
 
 In reading order:
 
-- `definitions`: the three ways in, and the whole reading from above;
+- `definitions`: the ways in, and the whole reading from above;
 - `text`: text → plain values and their lines;
 - `canonical`: the one form in which a document is stored and hashed;
 - `fields`: every field and what it may hold, as one table, made of
@@ -12,6 +12,6 @@ In reading order:
 - `place`: where a reader stands, and the faults so far.
 """
 
-from orchestrator.reading.definitions import read_definition, read_document, read_folder
+from orchestrator.reading.definitions import read_definition, read_document, read_file, read_folder
 
-__all__ = ["read_definition", "read_document", "read_folder"]
+__all__ = ["read_definition", "read_document", "read_file", "read_folder"]

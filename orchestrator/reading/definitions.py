@@ -25,6 +25,11 @@ def read_definition(text: str, source: str) -> Definition:
     return _read(value, faults)
 
 
+def read_file(path: Path) -> Definition:
+    """The definition in one file, which faults name as `path` was given. Raises DefinitionError with every fault."""
+    return read_definition(_text_of(path, str(path)), str(path))
+
+
 def read_document(document: Json, source: str | None = None) -> Definition:
     """The definition in a JSON value: one that was posted, or `Definition.document` again.
 
@@ -46,7 +51,7 @@ def read_folder(folder: Path) -> dict[str, Definition]:
         raise DefinitionError([Fault("", f"cannot be read: {error.strerror}", str(folder))]) from None
     for path in paths:
         try:
-            read[path.name] = read_definition(_text_of(path), path.name)
+            read[path.name] = read_definition(_text_of(path, path.name), path.name)
         except DefinitionError as error:
             faults += error.faults
     faults += [*_repeated(read, "type"), *_repeated(read, "entry")]
@@ -75,15 +80,15 @@ def _read(value: Json, faults: Faults) -> Definition:
     return build_definition(fields, document, after, graph)
 
 
-def _text_of(path: Path) -> str:
+def _text_of(path: Path, source: str) -> str:
     try:
         if path.stat().st_size > 4 * MAX_TEXT:
-            raise DefinitionError([Fault("", f"it is longer than {MAX_TEXT} characters", path.name)])
+            raise DefinitionError([Fault("", f"it is longer than {MAX_TEXT} characters", source)])
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise DefinitionError([Fault("", "it is not UTF-8", path.name)]) from None
+        raise DefinitionError([Fault("", "it is not UTF-8", source)]) from None
     except OSError as error:
-        raise DefinitionError([Fault("", f"cannot be read: {error.strerror}", path.name)]) from None
+        raise DefinitionError([Fault("", f"cannot be read: {error.strerror}", source)]) from None
 
 
 def _repeated(read: dict[str, Definition], field: str) -> list[Fault]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from orchestrator.definition import Definition, RetryPolicy
 from orchestrator.errors import DefinitionError, Fault
 from orchestrator.jsontype import Json
-from orchestrator.reading import read_definition, read_document, read_folder
+from orchestrator.reading import read_definition, read_document, read_file, read_folder
 from orchestrator.reading.fields import MOST_STEPS
 from orchestrator.reading.place import MAX_FAULTS, MAX_SUGGESTIONS
 from orchestrator.reading.text import MAX_NESTING, MAX_TEXT
@@ -596,6 +596,16 @@ def test_faults_of_all_files_of_a_folder_are_told_at_once(tmp_path: Path) -> Non
     assert any(text.startswith("c.yaml:1: type: ") for text in told)
     assert any(text.startswith("d.yaml: it is not UTF-8") for text in told)
     assert any(text.startswith("e.yaml: cannot be read") for text in told)
+
+
+def test_a_file_is_named_in_faults_as_it_was_given(tmp_path: Path) -> None:
+    """So that an editor can jump to it."""
+    (tmp_path / "a.yaml").write_text("type: 5\n")
+    for name, message in (("a.yaml", "a.yaml:1: type: must be"), ("b.yaml", "b.yaml: cannot be read: No such file")):
+        with pytest.raises(DefinitionError) as refused:
+            read_file(tmp_path / name)
+        assert str(refused.value).startswith(str(tmp_path))
+        assert message in str(refused.value)
 
 
 def test_a_folder_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
