@@ -3,9 +3,11 @@
 In reading order:
 
 - `group`, `exits`: the frame, and what its exit statuses mean;
-- `opening`: what a command holds while it works;
-- `programs`, `running`: the processes of an installation; `worker`, `web`, `up`, `demo` run them;
-- `celery_worker`: one worker process.
+- `opening`: what a command holds while it works on the ledger;
+- `start`, `workflows`, `orders`: workflows begun, read, and steered;
+- `rendering`, `following`, `printing`, `plain`: what people see of them;
+- `worker`, `web`, `up`, `demo`: the processes of an installation, which are `programs` kept `running`;
+- `celery_worker`: one worker process; `attendance`, `asking`: whether it and the web process are there.
 
 Commands import what they need when they are called, so that `orchestrator --help` answers at once.
 """
@@ -13,8 +15,14 @@ Commands import what they need when they are called, so that `orchestrator --hel
 import click
 
 from orchestrator.cli.group import Sections
+from orchestrator.cli.definitions import schema, validate
+from orchestrator.cli.migrate import migrate
+from orchestrator.cli.orders import cancel, pause, rerun, resume, retry
+from orchestrator.cli.start import start
+from orchestrator.cli.up import up
 from orchestrator.cli.web import web
 from orchestrator.cli.worker import worker
+from orchestrator.cli.workflows import events, list_, show, why
 
 
 @click.group(cls=Sections, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -24,7 +32,10 @@ def orchestrator() -> None:
 
 
 assert isinstance(orchestrator, Sections)
-orchestrator.add("Run", web, worker)
+orchestrator.add("Run", up, web, worker)
+orchestrator.add("Workflows", start, list_, show, events, why, cancel, pause, resume, retry, rerun)
+orchestrator.add("Definitions", validate, schema)
+orchestrator.add("Installation", migrate)
 
 
 def main() -> None:

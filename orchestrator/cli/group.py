@@ -4,25 +4,9 @@ from gettext import gettext
 
 import click
 
-from orchestrator.cli.exits import MEANINGS, status_of
+from orchestrator.cli.exits import INTERRUPTED, MEANINGS, status_of
+from orchestrator.cli.plain import plain
 from orchestrator.errors import OrchestratorError
-
-
-class Refused(click.ClickException):
-    """An error of the orchestrator's own, as the person at the terminal reads it."""
-
-    def __init__(self, error: OrchestratorError) -> None:
-        super().__init__(str(error) or type(error).__name__)
-        self.exit_code = status_of(error)
-
-    def show(self, file: object = None) -> None:
-        """One line where there is one; more than one below each other."""
-        first, *rest = self.message.splitlines() or [""]
-        click.secho("Error: ", fg="red", bold=True, nl=False, err=True)
-        click.echo(first if not rest else "", err=True)
-        if rest:
-            for line in (first, *rest):
-                click.echo(f"  {line}", err=True)
 
 
 class Sections(click.Group):
@@ -59,4 +43,16 @@ class Sections(click.Group):
         try:
             return super().invoke(ctx)
         except OrchestratorError as error:
-            raise Refused(error) from error
+            say_error(error)
+            ctx.exit(status_of(error))
+        except KeyboardInterrupt:
+            click.echo(err=True)
+            ctx.exit(INTERRUPTED)
+
+
+def say_error(error: Exception) -> None:
+    """The error on standard error: on one line where it is one, else below each other."""
+    lines = (plain(error) or type(error).__name__).splitlines()
+    click.secho("Error:", fg="red", bold=True, nl=len(lines) > 1, err=True)
+    for line in lines:
+        click.echo(f"  {line}" if len(lines) > 1 else f" {line}", err=True)

@@ -1,8 +1,11 @@
 """What a command holds while it works on this installation: the database, the ledger in it, a way to send messages."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import click
 
 from orchestrator.errors import Unavailable
 from orchestrator.ledger import Ledger
@@ -10,6 +13,9 @@ from orchestrator.ledger.engine import Database
 from orchestrator.ledger.migrating import migrate, pending
 from orchestrator.settings import Settings
 from orchestrator.workflow import Publication
+
+PATIENCE = 60.0
+"""Seconds that servers wait for a database which starts beside them, as in compose."""
 
 
 @contextmanager
@@ -37,14 +43,25 @@ def opened_ledger(settings: Settings) -> Iterator[Ledger]:
         yield Ledger(database, settings.vars)
 
 
-def bring_up_tables(settings: Settings) -> None:
-    """Make what is missing: the data folder, the SQLite file's folder, the tables. Changes nothing where all is well."""
+def bring_up_tables(settings: Settings, patience: float = 0.0) -> None:
+    """Make what is missing: data folder, SQLite file, tables. Changes nothing where all is well.
+
+    A database that cannot be reached is tried for `patience` seconds, then that is Unavailable.
+    """
     settings.prepare()
     database = Database(settings.database_url)
+    give_up_at = time.monotonic() + patience
     try:
         if (file := _file(database)) is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
-        migrate(database)
+        while True:
+            try:
+                return migrate(database)
+            except Unavailable as error:
+                if time.monotonic() > give_up_at:
+                    raise
+                click.echo(f"waiting for the database: {error}", err=True)
+            time.sleep(2)
     finally:
         database.close()
 

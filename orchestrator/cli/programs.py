@@ -4,13 +4,12 @@ Each is started with `python -P`: a module of the folder in which somebody happe
 """
 
 import sys
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from orchestrator.cli.asking import answers
 from orchestrator.embedded import EmbeddedRedis
 from orchestrator.keeper import Program
-from orchestrator.settings import Settings, child_environment
+from orchestrator.settings import Settings
 
 PYTHON = (sys.executable, "-P", "-m")
 
@@ -20,16 +19,20 @@ def redis(server: EmbeddedRedis) -> Program:
     return Program("redis", server.command, ready=server.answers, grace=5)
 
 
-def web(host: str, port: int, environment: dict[str, str] | None = None) -> Program:
+def web(host: str, port: int, environment: Mapping[str, str]) -> Program:
     """The web process; ready when it says that it lives."""
     command = [*PYTHON, "orchestrator.cli", "web", "--host", host, "--port", str(port)]
     url = f"http://{host}:{port}/healthz"
     return Program("web", command, environment, ready=lambda: answers(url), grace=15)
 
 
-def workers(settings: Settings, options: Sequence[str], ready: Callable[[], bool] | None = None) -> list[Program]:
+def workers(
+    settings: Settings,
+    environment: Mapping[str, str],
+    ready: Callable[[], bool] | None = None,
+    options: Sequence[str] = (),
+) -> list[Program]:
     """The Celery worker processes of this host, told apart by their node names; `options` are Celery's own."""
-    environment = child_environment(CONCURRENCY=str(settings.concurrency))
     single = settings.processes == 1
     return [
         Program(
@@ -38,7 +41,7 @@ def workers(settings: Settings, options: Sequence[str], ready: Callable[[], bool
                 *PYTHON,
                 "orchestrator.cli.celery_worker",
                 f"--loglevel={settings.log_level}",
-                f"--hostname=orchestrator{'' if single else number}@%h",
+                f"--hostname=orchestrator{'' if single else f'-{number}'}@%h",
                 *options,
             ],
             environment,
@@ -46,13 +49,3 @@ def workers(settings: Settings, options: Sequence[str], ready: Callable[[], bool
         )
         for number in range(1, settings.processes + 1)
     ]
-
-
-def answers(url: str) -> bool:
-    """Whether something answers there with success; asked directly, whatever proxy the environment names."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(url, timeout=2) as response:
-            return bool(response.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False

@@ -13,11 +13,12 @@ def web(host: str, port: int) -> None:
 
     On an address that others can reach it asks for ORCHESTRATOR_API_KEYS. Missing migrations are applied first.
     """
-    from orchestrator.cli.opening import bring_up_tables
-    from orchestrator.supervisor import check_port
     from web.serving import serve
+
+    from orchestrator.cli.opening import PATIENCE, bring_up_tables
+    from orchestrator.supervisor import check_port
 
     settings = Settings.from_environment()
     check_port(host, port)
-    bring_up_tables(settings)
+    bring_up_tables(settings, PATIENCE)
     serve(settings, host, port)

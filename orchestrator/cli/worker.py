@@ -4,7 +4,10 @@ import dataclasses
 
 import click
 
-from orchestrator.settings import Settings
+from orchestrator.settings import Settings, child_environment
+
+START_SECONDS = 10.0
+"""A process that ends within this time is reported instead of being started again and again."""
 
 
 @click.command()
@@ -19,12 +22,17 @@ def worker(concurrency: int | None, processes: int | None, celery_options: tuple
 
     Options of Celery's own go behind two dashes: orchestrator worker -- -E
     """
-    from orchestrator.cli.opening import bring_up_tables
+    from orchestrator.cli.attendance import at_work
+    from orchestrator.cli.opening import PATIENCE, bring_up_tables, opened_ledger
     from orchestrator.cli.programs import workers
     from orchestrator.cli.running import run
 
     settings = Settings.from_environment()
-    changes = {"concurrency": concurrency, "processes": processes}
-    settings = dataclasses.replace(settings, **{name: value for name, value in changes.items() if value is not None})
-    bring_up_tables(settings)
-    run([workers(settings, celery_options)])
+    settings = dataclasses.replace(
+        settings, concurrency=concurrency or settings.concurrency, processes=processes or settings.processes
+    )
+    bring_up_tables(settings, PATIENCE)
+    environment = child_environment(CONCURRENCY=str(settings.concurrency))
+    with opened_ledger(settings) as ledger:
+        ready = at_work(ledger, settings.processes, within=START_SECONDS)
+        run([workers(settings, environment, ready, celery_options)])

@@ -1,0 +1,39 @@
+"""`orchestrator validate`, `plan`, `schema`: definitions, without a server."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from orchestrator.cli.exits import WRONG
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+def validate(files: tuple[Path, ...]) -> None:
+    """Check definition files, or folders of them; every fault is listed with its line."""
+    from orchestrator.cli.group import say_error
+    from orchestrator.errors import DefinitionError
+    from orchestrator.reading import read_file, read_folder
+
+    sound = True
+    for path in files:
+        try:
+            found = read_folder(path) if path.is_dir() else {path.name: read_file(path)}
+        except DefinitionError as error:
+            sound = False
+            say_error(error)
+        else:
+            for definition in found.values():
+                click.echo(f"{definition.type}: {len(definition.steps)} steps, no fault")
+    if not sound:
+        sys.exit(WRONG)
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON Schema of definitions, for editors."""
+    from orchestrator.schema import definition_schema
+
+    click.echo(json.dumps(definition_schema(), indent=2))

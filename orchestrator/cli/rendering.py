@@ -1,0 +1,97 @@
+"""Workflows, their steps and their events as one reads them on a terminal: the API's JSON → what is printed. Pure."""
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.cli.plain import plain
+from orchestrator.cli.printing import brief, seconds, status, table
+from orchestrator.jsontype import Json
+
+
+def page_table(page: Json) -> RenderableType:
+    """A page of workflows."""
+    if not page["workflows"]:
+        return Text("no workflows")
+    rows = [
+        (
+            each["workflowId"],
+            each["type"],
+            _standing(each),
+            _moment(each["createdAt"]),
+            seconds(each["durationMs"]),
+            brief(_error(each["error"]), 80),
+        )
+        for each in page["workflows"]
+    ]
+    return table(("WORKFLOW", "TYPE", "STATUS", "STARTED", "TOOK", "ERROR"), rows)
+
+
+def summary(workflow: Json) -> Group:
+    """A workflow as one reads it: its standing, its steps, what it put out or what went wrong."""
+    heading = Text.assemble(
+        (plain(workflow["type"]), "bold"), " ", plain(workflow["workflowId"]), "  ", _standing(workflow)
+    )
+    rows = [
+        (
+            step["name"],
+            status(step["status"]),
+            str(step["attempts"]),
+            seconds(step["durationMs"]),
+            _undo(step),
+            brief(_error(step["error"]) if step["error"] else step["result"], 70),
+        )
+        for step in workflow["steps"]
+    ]
+    parts: list[RenderableType] = [
+        heading,
+        Text(f"started {_moment(workflow['createdAt'])}  took {seconds(workflow['durationMs']) or '…'}"),
+    ]
+    parts += [Text(), table(("STEP", "STATUS", "ATTEMPTS", "TOOK", "UNDONE", "RESULT OR ERROR"), rows)]
+    if workflow["output"] is not None:
+        parts += [Text(), Text(f"output  {brief(workflow['output'], 400)}")]
+    if workflow["error"] is not None:
+        parts += [Text(), Text(f"error   {brief(_error(workflow['error']), 400)}", style="red")]
+    return Group(*parts)
+
+
+def events_table(events: Sequence[Json]) -> Table:
+    """The audit log, oldest first."""
+    rows = [(_moment(each["at"]), each["type"], each["step"] or "", brief(each["details"], 100)) for each in events]
+    return table(("TIME", "EVENT", "STEP", "DETAILS"), rows)
+
+
+def reasons_text(found: Json) -> Text:
+    """What a workflow waits for, until when, and what would change that."""
+    text = Text.assemble((plain(found["type"]), "bold"), " is ", status(found["status"]))
+    for reason in found["reasons"]:
+        who = f"{reason['step']} waits for" if reason["step"] else "it waits for"
+        until = f", until {_moment(reason['until'])}" if reason["until"] else ""
+        text.append(f"\n  {who} {plain(reason['waitsFor'])}{until}")
+        text.append(f"\n    what would change that: {plain(reason['whatWouldChangeThat'])}", style="dim")
+    return text
+
+
+def _standing(workflow: Json) -> Text:
+    shown = status(workflow["status"])
+    if workflow["compensation"] != "none":
+        shown.append(f", undone: {workflow['compensation']}", style="")
+    return shown
+
+
+def _undo(step: Json) -> str | Text:
+    undo = step["compensation"]
+    return "" if undo is None else status(undo["status"])
+
+
+def _error(error: Json) -> str:
+    if not isinstance(error, dict):
+        return "" if error is None else str(error)
+    where = f"{error['step']}: " if error.get("step") else ""
+    return f"{where}{error.get('message') or error.get('kind', '')}"
+
+
+def _moment(iso: str | None) -> str:
+    return "" if iso is None else iso.replace("T", " ").replace("Z", "")

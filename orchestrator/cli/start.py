@@ -1,0 +1,138 @@
+"""`orchestrator start`: one workflow, begun as the API begins it, and followed if that is wanted."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator.cli.exits import FAILED
+from orchestrator.cli.orders import actor
+from orchestrator.cli.workflows import as_json_option
+from orchestrator.errors import NotFound
+from orchestrator.jsontype import Json
+from orchestrator.settings import Settings
+
+if TYPE_CHECKING:
+    from orchestrator.definition import Definition
+    from orchestrator.ledger import Ledger
+
+LONELY_SECONDS = 3.0
+"""How long a person waits without any worker before being told so."""
+
+
+class Context(click.ParamType[Json]):
+    """A JSON object: in the argument itself, in a file, or on standard input."""
+
+    name = "FILE|JSON|-"
+
+    def convert(self, value: Json, param: click.Parameter | None, ctx: click.Context | None) -> Json:
+        """The object; anything else is a usage error that says where it stands."""
+        if not isinstance(value, str):
+            return value
+        where, text = self._read(value, param, ctx)
+        try:
+            read = json.loads(text)
+        except ValueError as error:
+            self.fail(f"{where} is no JSON: {error}", param, ctx)
+        except RecursionError:
+            self.fail(f"{where} is nested too deep", param, ctx)
+        if not isinstance(read, dict):
+            self.fail(f'{where} must be a JSON object, such as {{"amount": 42.5}}', param, ctx)
+        return read
+
+    def _read(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        if value.lstrip()[:1] in ("{", "[", '"'):
+            return "the context", value
+        try:
+            if value == "-":
+                return "standard input", sys.stdin.read()
+            return value, Path(value).read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError:
+            self.fail(f"{value} is not UTF-8", param, ctx)
+        except OSError as error:
+            self.fail(f"{value} cannot be read: {error.strerror}", param, ctx)
+
+
+@click.command()
+@click.argument("type_", metavar="TYPE")
+@click.option("--context", type=Context(), default="{}", help="The context: a file, JSON, or - for standard input.")
+@click.option("--key", help="Start key: the same key gives the same workflow, not another one.")
+@click.option("--wait", is_flag=True, help="Follow it to its end; exit status 1 where it does not complete.")
+@as_json_option
+def start(type_: str, context: Json, key: str | None, wait: bool, as_json: bool) -> None:
+    """Start a workflow of a type: one of the definitions in the folder ORCHESTRATOR_DEFINITIONS.
+
+    \b
+    orchestrator start order-processing --context '{"amount": 42.5}' --wait
+    """
+    from orchestrator.admission import Wish, admit
+    from orchestrator.cli.opening import opened_ledger, sender
+    from orchestrator.cli.printing import tell
+    from orchestrator.ledger import starting
+    from orchestrator.sealing import Sealer
+
+    settings = Settings.from_environment()
+    definition = _definition(settings, type_)
+    send = sender()
+    with opened_ledger(settings) as ledger:
+        wanted = admit(definition, Wish(context, actor(), key=key), Sealer(settings.key().split(",")))
+        started = starting.start(ledger, definition, wanted)
+        send(started.publication)
+        if wait:
+            sys.exit(_wait(ledger, started.workflow_id, as_json))
+    told = {"workflowId": started.workflow_id, "status": "processing"}
+    tell(told, as_json=as_json, draw=lambda told: str(told["workflowId"]))
+
+
+def _definition(settings: Settings, wanted: str) -> "Definition":
+    from orchestrator.reading import read_folder
+
+    known = read_folder(settings.definitions)
+    if wanted in known:
+        return known[wanted]
+    meant = get_close_matches(wanted, known, n=1)
+    hint = f"did you mean {meant[0]}?" if meant else f"there are: {', '.join(sorted(known)) or 'none'}"
+    raise NotFound(f"{settings.definitions} has no definition of type {wanted}; {hint}")
+
+
+def _wait(ledger: "Ledger", workflow_id: str, as_json: bool) -> int:
+    """Follow it on standard error, so that standard output holds the result only; gives back the exit status."""
+    from orchestrator.cli.following import follow, moving
+    from orchestrator.cli.printing import console, tell
+    from orchestrator.cli.rendering import summary
+    from orchestrator.ledger.views import workflow_view
+
+    try:
+        with moving(console(stderr=True), summary) as show:
+            complain = _lonely(ledger)
+
+            def look() -> Json:
+                complain()
+                return workflow_view(ledger, workflow_id)
+
+            workflow = follow(look, show)
+    except KeyboardInterrupt:
+        click.echo(f"\n{workflow_id} goes on without being watched: orchestrator show {workflow_id}", err=True)
+        raise
+    tell(workflow, as_json=as_json, draw=summary)
+    return 0 if workflow["status"] == "completed" else FAILED
+
+
+def _lonely(ledger: "Ledger") -> Callable[[], None]:
+    """Says once, after a while, that there is no worker."""
+    from orchestrator.ledger.views.workers import workers_alive
+
+    ask_at = [time.monotonic() + LONELY_SECONDS]
+
+    def complain() -> None:
+        if ask_at and time.monotonic() > ask_at[0]:
+            ask_at.clear()
+            if not workers_alive(ledger):
+                click.echo("no worker is alive; it will go on when one is: orchestrator worker", err=True)
+
+    return complain
