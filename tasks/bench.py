@@ -1,11 +1,12 @@
 """What one worker process holds: its name, the ledger, the HTTP session, the reconciler's thread."""
 
+import atexit
 import os
 import secrets
 import socket
 import threading
 
-from celery.signals import worker_ready, worker_shutdown
+from celery.signals import worker_ready
 
 from orchestrator.attempt import Bench
 from orchestrator.call import Caller
@@ -61,8 +62,10 @@ def _begin(**_: object) -> None:
     bench()
 
 
-@worker_shutdown.connect
-def _end(**_: object) -> None:
+# Celery's own signals of a shutdown come before the running calls have ended: until then this worker must show that it
+# lives, or the others take its steps over.
+@atexit.register
+def _end() -> None:
     found = _open.pop(os.getpid(), None)
     if found is None:
         return

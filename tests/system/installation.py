@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import redis
 from celery import Celery
 from sqlalchemy import select
 
@@ -21,6 +22,7 @@ from orchestrator.ledger.starting import Start, start
 from orchestrator.ledger.tables import events, steps, workers, workflows
 from orchestrator.moves.move import Control
 from orchestrator.reading import read_document
+from orchestrator.urls import client_url
 from tasks.canvas import alone
 from tasks.dispatch import Dispatch
 
@@ -62,6 +64,10 @@ class Installation:
         self.workers.append(process)
         until(lambda: self._present(process.pid), 30, "the worker to be ready")
         return process
+
+    def redis(self) -> redis.Redis:
+        """A client of the installation's Redis."""
+        return redis.Redis.from_url(client_url(self.environment["ORCHESTRATOR_REDIS_URL"]))
 
     def close(self) -> None:
         """End everything, warmly first."""
