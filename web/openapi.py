@@ -73,9 +73,19 @@ def _operations(app: Flask, entries: dict[str, Definition]) -> Iterator[tuple[Ru
 
 
 def _input(definition: Definition) -> Json:
-    # An id of its own: a `$ref` in it leads into this schema, not into the document around it.
-    schema = CONTEXT if definition.input is None else definition.input
-    return {"$id": f"urn:orchestrator:context:{definition.type}", **schema}
+    return CONTEXT if definition.input is None else _led(definition.input, f"{definition.type}.context")
+
+
+def _led(schema: Json, name: str) -> Json:
+    """The schema with its references led to the place that it has in the document, which most tools need."""
+    if isinstance(schema, list):
+        return [_led(part, name) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    led = {key: _led(part, name) for key, part in schema.items()}
+    if isinstance(target := schema.get("$ref"), str):
+        led["$ref"] = f"#/components/schemas/{name}{target.removeprefix('#')}"
+    return led
 
 
 def _operation(rule: Rule, operation: Operation) -> Json:

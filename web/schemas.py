@@ -43,7 +43,7 @@ def _definition() -> Json:
     """The schema of definitions, complete in itself: `input` would lead to the dialect's own schema on the web."""
     schema = definition_schema()
     context = {"type": "object", "description": "A JSON Schema (2020-12) of the context."}
-    return {"$id": "urn:orchestrator:definition", **schema, "properties": {**schema["properties"], "input": context}}
+    return {**schema, "properties": {**schema["properties"], "input": context}}
 
 
 _TIMES = {"startedAt": MAYBE_TIME, "completedAt": MAYBE_TIME, "durationMs": MAYBE_WHOLE}

@@ -6,6 +6,7 @@ from sqlalchemy import Row, bindparam, or_, select
 
 from orchestrator.jsontype import Json
 from orchestrator.ledger.book import Ledger
+from orchestrator.ledger.engine import CLOCKS
 from orchestrator.ledger.rows import step_of
 from orchestrator.ledger.tables import steps, workers, workflows
 from orchestrator.ledger.views.reasons import Standing, reasons
@@ -15,9 +16,13 @@ from orchestrator.states import Compensation, StepStatus, WorkflowStatus
 MOST_STEPS = 100
 """Steps that are named, the soonest due first; a workflow of thousands has one reason for most of them."""
 
-_HEAD = select(*(workflows.c[name] for name in "id type status ending compensation error deadline_at".split())).where(
-    workflows.c.id == bindparam("id")
-)
+_HEAD = {
+    dialect: select(
+        *(workflows.c[name] for name in "id type status ending compensation error deadline_at".split()),
+        clock.label("now"),
+    ).where(workflows.c.id == bindparam("id"))
+    for dialect, clock in CLOCKS.items()
+}
 
 _TELLING = (StepStatus.RUNNING.value, StepStatus.WAITING.value, StepStatus.FAILED.value)
 _STEPS = (
@@ -33,13 +38,12 @@ _WORKERS = select(workers.c.name, workers.c.seen_until)
 def why(ledger: Ledger, workflow_id: str) -> Json:
     """What the workflow waits for, until when, and what would change that. Raises NotFound."""
     with snapshot(ledger) as connection:
-        head = connection.execute(_HEAD, {"id": workflow_id}).one_or_none()
+        head = connection.execute(_HEAD[connection.dialect.name], {"id": workflow_id}).one_or_none()
         if head is None:
             raise missing(workflow_id)
         rows = list(connection.execute(_STEPS, {"id": workflow_id}))
         seen = {row.name: row.seen_until for row in connection.execute(_WORKERS)}
-        now = ledger.database.now(connection)
-    found = reasons(_standing(head, rows, seen, now))
+    found = reasons(_standing(head, rows, seen))
     return {
         "workflowId": head.id,
         "type": head.type,
@@ -49,14 +53,14 @@ def why(ledger: Ledger, workflow_id: str) -> Json:
     }
 
 
-def _standing(head: Row[Any], rows: list[Row[Any]], seen: dict[str, float], now: float) -> Standing:
+def _standing(head: Row[Any], rows: list[Row[Any]], seen: dict[str, float]) -> Standing:
     return Standing(
         status=WorkflowStatus(head.status),
         ending=None if head.ending is None else WorkflowStatus(head.ending),
         compensation=Compensation(head.compensation),
         error=head.error,
         deadline_at=head.deadline_at,
-        now=now,
+        now=head.now,
         steps=[step_of(row) for row in rows],
         errors={row.name: row.error for row in rows},
         workers=seen,
