@@ -14,8 +14,8 @@ Commands import what they need when they are called, so that `orchestrator --hel
 
 import click
 
-from orchestrator.cli.group import Sections
 from orchestrator.cli.definitions import schema, validate
+from orchestrator.cli.group import Sections
 from orchestrator.cli.migrate import migrate
 from orchestrator.cli.orders import cancel, pause, rerun, resume, retry
 from orchestrator.cli.start import start

@@ -12,15 +12,15 @@ import warnings
 
 import click
 
-
 OPTIONS = ("--without-gossip", "--without-mingle")
 """Workers have nothing to tell each other: what they share is in the ledger. Mingling would cost a second."""
 
 
 def main(options: list[str]) -> None:
     """Work until a signal ends it; `options` are those of `celery worker`."""
-    import celeryconfig  # noqa: F401 - imported here, so that Celery finds it imported
     from celery.platforms import SecurityWarning
+
+    import celeryconfig  # noqa: F401 - imported here, so that Celery finds it imported
     from tasks import app
 
     # Celery warns of root because of pickled messages; ours are JSON, and any other is refused.

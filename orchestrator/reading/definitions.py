@@ -30,11 +30,6 @@ def read_file(path: Path) -> Definition:
     return read_definition(_text_of(path, str(path)), str(path))
 
 
-def read_file(path: Path) -> Definition:
-    """The definition in a file, which its faults name by the file's name. Raises DefinitionError with every fault."""
-    return read_definition(_text_of(path), path.name)
-
-
 def read_document(document: Json, source: str | None = None) -> Definition:
     """The definition in a JSON value: one that was posted, or `Definition.document` again.
 
