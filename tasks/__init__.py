@@ -1,7 +1,8 @@
 """The Celery side: `celery -A tasks worker`.
 
 app          the Celery application
-step         the one task: an attempt of a step
+step         the task: an attempt of a step
+send         the other: a wide workflow's first messages
 canvas       fragments of the plan → chains, groups and chords
 dispatch     sending them, which may fail without harm
 bench        what a worker process holds: ledger, HTTP session, its name
@@ -12,6 +13,7 @@ kombu_fix    a crash of kombu's Redis transport, mended
 """
 
 from tasks.app import app
+from tasks.send import send
 from tasks.step import step
 
-__all__ = ["app", "step"]
+__all__ = ["app", "send", "step"]

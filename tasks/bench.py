@@ -5,6 +5,7 @@ import os
 import secrets
 import socket
 import threading
+from dataclasses import dataclass
 
 from celery.signals import worker_ready
 
@@ -21,12 +22,22 @@ from tasks.dispatch import Dispatch
 from tasks.queue import RedisQueue
 from tasks.reconciler import Reconciler
 
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """All of it."""
+
+    bench: Bench
+    ledger: Ledger
+    reconciler: Reconciler
+
+
 _opening = threading.Lock()
-_open: dict[int, tuple[Bench, Reconciler, Ledger]] = {}
+_open: dict[int, Held] = {}
 
 
-def bench() -> Bench:
-    """This process's bench, opened at its first use: once for all threads, anew in each child of a prefork pool."""
+def held() -> Held:
+    """What this process holds, opened at its first use: once for all threads, anew in each child of a prefork pool."""
     pid = os.getpid()
     found = _open.get(pid)
     if found is None:
@@ -34,32 +45,26 @@ def bench() -> Bench:
             found = _open.get(pid)
             if found is None:
                 found = _open[pid] = _set_up()
-    return found[0]
+    return found
 
 
-def _set_up() -> tuple[Bench, Reconciler, Ledger]:
+def _set_up() -> Held:
     settings = Settings.from_environment()
     name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(2)}"
     ledger = Ledger(Database(settings.database_url), settings.vars)
     publish = Dispatch(app.tasks["orchestrator.step"])
     reconciler = Reconciler(ledger, RedisQueue(app), publish, name)
-    made = Bench(
-        name=name,
-        clerk=Clerk(ledger),
-        caller=Caller(
-            pool_size=settings.concurrency, max_answer_bytes=settings.max_answer_bytes, allow_hosts=settings.allow_hosts
-        ),
-        around=Surroundings(settings.vars, settings.secrets, Sealer(settings.key().split(","))),
-        publish=publish,
-        parked=reconciler.hurry,
+    caller = Caller(
+        pool_size=settings.concurrency, max_answer_bytes=settings.max_answer_bytes, allow_hosts=settings.allow_hosts
     )
+    around = Surroundings(settings.vars, settings.secrets, Sealer(settings.key().split(",")))
     reconciler.start()
-    return made, reconciler, ledger
+    return Held(Bench(name, Clerk(ledger), caller, around, publish, parked=reconciler.hurry), ledger, reconciler)
 
 
 @worker_ready.connect
 def _begin(**_: object) -> None:
-    bench()
+    held()
 
 
 # Celery's own signals of a shutdown come before the running calls have ended: until then this worker must show that it
@@ -69,7 +74,6 @@ def _end() -> None:
     found = _open.pop(os.getpid(), None)
     if found is None:
         return
-    made, reconciler, ledger = found
-    reconciler.stop()
-    made.caller.close()
-    ledger.database.close()
+    found.reconciler.stop()
+    found.bench.caller.close()
+    found.ledger.database.close()

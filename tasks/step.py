@@ -6,7 +6,7 @@ from orchestrator.attempt import attempt
 from orchestrator.moves.claiming import Refusal
 from orchestrator.moves.settling import Settled
 from tasks.app import app
-from tasks.bench import bench
+from tasks.bench import held
 
 
 class StepFailed(Exception):
@@ -20,7 +20,7 @@ def step(workflow_id: str, name: str) -> None:
     Returns where its canvas may go on, raises StepFailed (an expected failure: no traceback) where the step has
     failed, and Ignore where this message had no effect or the step will be brought again by the ledger.
     """
-    match attempt(bench(), workflow_id, name):
+    match attempt(held().bench, workflow_id, name):
         case Settled.COMPLETED | Settled.SKIPPED | Settled.TOLERATED | Refusal.PASSED:
             return
         case Settled.FAILED:

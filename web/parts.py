@@ -14,7 +14,7 @@ from orchestrator.sealing import Sealer
 from orchestrator.settings import Settings
 from orchestrator.workflow import Publication
 from tasks import step
-from tasks.dispatch import Dispatch
+from tasks.dispatch import FEW, Dispatch
 
 EXTENSION = "orchestrator"
 CONNECTIONS = 5
@@ -44,7 +44,7 @@ def assembled(
         ledger=ledger or Ledger(Database(settings.database_url, pool_size=CONNECTIONS), settings.vars),
         definitions=read_folder(settings.definitions) if definitions is None else definitions,
         sealer=Sealer(settings.key().split(",")),
-        publish=publish or Dispatch(step),
+        publish=publish or Dispatch(step, at_once=FEW),
     )
 
 

@@ -69,9 +69,9 @@ def bring_up_tables(settings: Settings, patience: float = 0.0) -> None:
 def sender() -> Callable[[Publication], None]:
     """How messages are sent: at once if Redis answers, else by the reconciler of a worker."""
     from tasks import step  # Celery costs most of a second, and most commands send nothing
-    from tasks.dispatch import Dispatch
+    from tasks.dispatch import FEW, Dispatch
 
-    return Dispatch(step)
+    return Dispatch(step, at_once=FEW)
 
 
 def _file(database: Database) -> Path | None:

@@ -9,6 +9,7 @@ starting      a new workflow, once for each start key
 clerk         the moves of many threads in one transaction
 materials     what a claimed step's request is made of
 outputs       what a completed workflow puts out
+ready         the ready steps of one workflow, as they should be sent
 due           what the reconciler has to look at
 presence      which workers are alive
 views         what people and programs read

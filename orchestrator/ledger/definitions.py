@@ -9,6 +9,9 @@ from orchestrator.errors import NotFound
 from orchestrator.ledger.tables import definitions
 from orchestrator.reading import read_document
 
+MOST_KNOWN = 1_000
+"""Definitions that one process has at hand."""
+
 
 class Definitions:
     """The versions that this process has seen; a version never changes, so it is read once."""
@@ -25,7 +28,8 @@ class Definitions:
             ).scalar_one_or_none()
             if document is None:
                 raise NotFound(f"the ledger has no definition of version {version}")
-            known = self._known[version] = read_document(document)
+            known = read_document(document)
+            self._keep(known)
         return known
 
     def keep(self, connection: Connection, definition: Definition, now: float) -> None:
@@ -41,4 +45,10 @@ class Definitions:
 
     def remember(self, definition: Definition) -> None:
         """The version is in the ledger: the transaction that wrote it is committed."""
+        self._keep(definition)
+
+    def _keep(self, definition: Definition) -> None:
+        # Inline definitions can be as many as starts: the longest known is forgotten, and read again when it is wanted.
+        while len(self._known) >= MOST_KNOWN:
+            self._known.pop(next(iter(self._known), definition.version), None)
         self._known[definition.version] = definition

@@ -82,10 +82,12 @@ class Installation:
         self.app.close()
         self.database.close()
 
-    def start(self, definition: Definition, context: Json = None, *, key: str | None = None) -> str:
+    def start(
+        self, definition: Definition, context: Json = None, *, key: str | None = None, at_once: int | None = None
+    ) -> str:
         """Start a workflow as the web does; gives back its id."""
         started = start(self.ledger, definition, Start(context=context or {}, key=key, body_hash="same"))
-        self.publish(started.publication)
+        Dispatch(self.step_task, at_once=at_once)(started.publication)
         return started.workflow_id
 
     def control(self, workflow_id: str, verb: str, **options: bool) -> None:

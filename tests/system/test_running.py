@@ -161,3 +161,15 @@ def test_1000_orders_at_once_call_each_service_once_per_step(orchestrator: Insta
     assert {orchestrator.wait(workflow, seconds=60)["status"] for workflow in workflows} == {"completed"}
     assert len(services.books) == 3_000
     assert len({(call.headers["x-workflow-id"], call.service) for call in services.books}) == 3_000
+
+
+def test_a_start_wider_than_a_client_should_wait_for_is_sent_by_a_worker(
+    orchestrator: Installation, services: Services
+) -> None:
+    """200 steps begin at once: one message asks a worker to send theirs."""
+    steps = {f"s{i}": {"payload": {}, "next": ["join"]} for i in range(200)} | {"join": {"payload": {}}}
+    workflow = orchestrator.start(definition(services.url, steps), at_once=20)
+    assert orchestrator.wait(workflow)["status"] == "completed"
+    assert len(services.books) == 201
+    assert services.called()[-1] == "join"
+    assert not [event for event in orchestrator.events(workflow) if event["type"] == "step.resent"]

@@ -16,11 +16,9 @@ from orchestrator.states import Compensation, StepStatus, WorkflowStatus
 MOST_STEPS = 100
 """Steps that are named, the soonest due first; a workflow of thousands has one reason for most of them."""
 
+_COLUMNS = [workflows.c[name] for name in "id type status ending compensation error deadline_at".split()]
 _HEAD = {
-    dialect: select(
-        *(workflows.c[name] for name in "id type status ending compensation error deadline_at".split()),
-        clock.label("now"),
-    ).where(workflows.c.id == bindparam("id"))
+    dialect: select(*[*_COLUMNS, clock.label("now")]).where(workflows.c.id == bindparam("id"))
     for dialect, clock in CLOCKS.items()
 }
 
