@@ -25,17 +25,12 @@ def tethered(command: Sequence[str], end_with: signal.Signals = signal.SIGKILL) 
     return [sys.executable, "-I", "-S", __file__, str(os.getpid()), str(int(end_with)), *command]
 
 
-def die_with_parent(end_with: int = signal.SIGKILL) -> None:
-    """Ask the kernel to send this process `end_with` when its parent dies. Linux only."""
+def _become(parent: int, end_with: int, command: list[str]) -> None:
     import ctypes  # here only: whoever imports `tethered` has no use for it
 
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_PDEATHSIG, end_with, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) was refused")
-
-
-def _become(parent: int, end_with: int, command: list[str]) -> None:
-    die_with_parent(end_with)
+        sys.exit(f"prctl: {os.strerror(ctypes.get_errno())}")
     if os.getppid() != parent:  # it died before the kernel was asked
         sys.exit(1)
     try:

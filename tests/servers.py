@@ -9,9 +9,9 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -21,7 +21,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from orchestrator.redis_binary import redis_binary
-from orchestrator.tether import die_with_parent, tethered
+from orchestrator.tether import tethered
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = 15) -> None:
@@ -40,6 +40,20 @@ def free_port() -> int:
         return port
 
 
+# Gives up root's rights, then asks the kernel to end this process with its parent (a change of account would undo it),
+# then becomes the command. All modules are imported before: the other account may not be able to read them.
+_AS_ANOTHER = """
+import ctypes, os, sys
+user, group, end_with, *command = sys.argv[1:]
+os.setgroups([])
+os.setgid(int(group))
+os.setuid(int(user))
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, int(end_with), 0, 0, 0)
+os.execv(command[0], command)
+"""
+
+
 class Server:
     """A child process that is ended by its id."""
 
@@ -48,21 +62,21 @@ class Server:
         self.child: subprocess.Popen[bytes] | None = None
 
     def launch(self, command: list[str], end_with: signal.Signals = signal.SIGKILL, user: str | None = None) -> None:
-        """Start the command, its output in `log`; it dies with this process."""
-        account = pwd.getpwnam(user) if user else None
+        """Start the command, as `user` where one is named, its output in `log`; it dies with this process."""
+        if user:
+            account = pwd.getpwnam(user)
+            settled = [str(account.pw_uid), str(account.pw_gid), str(int(end_with))]
+            command = [sys.executable, "-I", "-S", "-c", _AS_ANOTHER, *settled, *command]
+        else:
+            command = tethered(command, end_with)
         with self.log.open("ab") as log:
             self.child = subprocess.Popen(
-                # The program that ties a child to us may lie where the other account cannot read it.
-                command if account else tethered(command, end_with),
-                preexec_fn=partial(die_with_parent, end_with) if account else None,
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd=self.log.parent,  # ours may be closed to the other account
                 start_new_session=True,  # a Ctrl-C ends the tests first, then they end the server
-                user=account.pw_uid if account else None,
-                group=account.pw_gid if account else None,
-                extra_groups=[] if account else None,
             )
 
     def end(self, how: signal.Signals, grace: float = 10) -> None:

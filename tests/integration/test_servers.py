@@ -15,6 +15,8 @@ from redis.retry import Retry
 
 from tests.servers import Databases, RedisServer, until
 
+ROOT = Path(__file__).parents[2]
+
 
 def test_each_test_finds_redis_empty(redis_url: str) -> None:
     """What another test left in database 0 is gone."""
@@ -72,18 +74,43 @@ def test_both_kinds_of_database_are_offered(database_url: str) -> None:
     assert database_url.startswith(("sqlite:///", "postgresql+psycopg://tests:"))
 
 
-def test_servers_die_with_a_killed_test_run(tmp_path: Path) -> None:
-    """SIGKILL of the tests leaves no server behind."""
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux promises to end a child with its killed parent")
+def test_servers_die_with_a_killed_test_run(server_folder: Path) -> None:
+    """SIGKILL of the tests leaves no server behind, one that runs as another account included."""
+    folder = server_folder / "killed"
+    folder.mkdir()
     program = textwrap.dedent(f"""
         import pathlib, time
         from tests.servers import PostgresServer, RedisServer
-        folder = pathlib.Path({str(tmp_path)!r})
-        redis = RedisServer(folder); redis.start()
-        print(redis.child.pid, flush=True)
+        folder = pathlib.Path({str(folder)!r})
+        for server in (RedisServer(folder), PostgresServer(folder / "postgres")):
+            server.start()
+            print(server.child.pid, flush=True)
         time.sleep(600)
     """)
-    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as run:
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=ROOT) as run:
         assert run.stdout is not None
-        server = psutil.Process(int(run.stdout.readline()))
-        run.send_signal(signal.SIGKILL)
-    until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE, "Redis ends with its parent")
+        servers = [psutil.Process(int(run.stdout.readline())) for _ in range(2)]
+        run.kill()
+    for server in servers:
+        until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE, "the server ends")
+
+
+def test_servers_end_with_an_interrupted_test_run(tmp_path: Path) -> None:
+    """Ctrl-C in the middle of a test ends the servers in good order."""
+    (tmp_path / "test_forever.py").write_text(
+        textwrap.dedent("""
+            import time
+            from tests.conftest import redis_server
+            def test_forever(redis_server):
+                print(redis_server.child.pid, flush=True)
+                time.sleep(600)
+        """)
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as run:
+        assert run.stdout is not None
+        server = psutil.Process(next(int(line) for line in run.stdout if line.strip().isdigit()))
+        run.send_signal(signal.SIGINT)
+        run.stdout.read()
+    until(lambda: not server.is_running(), "the server ends")
