@@ -74,6 +74,11 @@ def test_both_kinds_of_database_are_offered(database_url: str) -> None:
     assert database_url.startswith(("sqlite:///", "postgresql+psycopg://tests:"))
 
 
+def ended(server: psutil.Process) -> bool:
+    """Whether it has ended, waited for or not."""
+    return not server.is_running() or server.status() == psutil.STATUS_ZOMBIE
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux promises to end a child with its killed parent")
 def test_servers_die_with_a_killed_test_run(server_folder: Path) -> None:
     """SIGKILL of the tests leaves no server behind, one that runs as another account included."""
@@ -92,8 +97,7 @@ def test_servers_die_with_a_killed_test_run(server_folder: Path) -> None:
         assert run.stdout is not None
         servers = [psutil.Process(int(run.stdout.readline())) for _ in range(2)]
         run.kill()
-    for server in servers:
-        until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE, "the server ends")
+    until(lambda: all(ended(server) for server in servers), "the servers end")
 
 
 def test_servers_end_with_an_interrupted_test_run(tmp_path: Path) -> None:
