@@ -6,15 +6,21 @@ In reading order:
 - `opening`: what a command holds while it works on the ledger;
 - `start`, `workflows`, `orders`: workflows begun, read, and steered;
 - `rendering`, `following`, `printing`, `plain`: what people see of them;
-- `worker`, `web`, `up`, `demo`: the processes of an installation, which are `programs` kept `running`;
-- `celery_worker`: one worker process; `attendance`, `asking`: whether it and the web process are there.
+- `worker`, `web`, `up`: the processes of an installation, which are `programs` kept `running`;
+- `celery_worker`, `only_ours`: one worker process; `attendance`, `asking`: whether it and the web process are there;
+- `demo`, `demo_runs`: all of it for a newcomer;
+- `definitions`, `wants`: definitions, and what they want of the environment; `migrate`.
 
 Commands import what they need when they are called, so that `orchestrator --help` answers at once.
 """
 
+import io
+import sys
+
 import click
 
 from orchestrator.cli.definitions import schema, validate
+from orchestrator.cli.demo import demo
 from orchestrator.cli.group import Sections
 from orchestrator.cli.migrate import migrate
 from orchestrator.cli.orders import cancel, pause, rerun, resume, retry
@@ -32,7 +38,7 @@ def orchestrator() -> None:
 
 
 assert isinstance(orchestrator, Sections)
-orchestrator.add("Run", up, web, worker)
+orchestrator.add("Run", demo, up, web, worker)
 orchestrator.add("Workflows", start, list_, show, events, why, cancel, pause, resume, retry, rerun)
 orchestrator.add("Definitions", validate, schema)
 orchestrator.add("Installation", migrate)
@@ -40,4 +46,7 @@ orchestrator.add("Installation", migrate)
 
 def main() -> None:
     """The entry point: never returns."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has no ✓ gets a ? instead of a traceback
     orchestrator()

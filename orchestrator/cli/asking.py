@@ -20,9 +20,9 @@ def answers(url: str) -> bool:
     return True
 
 
-def ask(url: str, body: Json = None, seconds: float = 5.0) -> Json:
-    """The JSON (or text) that a GET answers, or with a body a POST; raises Unavailable where there is none."""
-    request = urllib.request.Request(url)  # noqa: S310 - always http, to this host
+def ask(url: str, body: Json = None, *, method: str | None = None, seconds: float = 5.0) -> Json:
+    """The JSON (or text) that a GET answers, or with a body a POST; raises Unavailable where it is no success."""
+    request = urllib.request.Request(url, method=method)  # noqa: S310 - always http, to this host
     if body is not None:
         request.data = json.dumps(body).encode()
         request.add_header("Content-Type", "application/json")

@@ -1,9 +1,8 @@
 """One Celery worker process, as the supervisor starts it: Celery's own command, on our application.
 
-It is `celery -A tasks worker` with two differences. A `tasks.py` or a `celeryconfig.py` in the folder from which
-somebody starts it cannot take the place of ours: Celery looks there first. And it is quieter and sooner there: no
-banner, no talk among workers at their start, and no two lines for each message, because the orchestrator writes one
-where a step's state changes.
+It is `celery -A tasks worker` with two differences. No settings of somebody's own Celery project reach it (see
+`only_ours`). And it is quieter and sooner there: no banner, no talk among workers at their start, and no two lines for
+each message, because the orchestrator writes one where a step's state changes.
 """
 
 import logging
@@ -11,6 +10,8 @@ import sys
 import warnings
 
 import click
+
+from orchestrator.cli.only_ours import only_our_celery
 
 OPTIONS = ("--without-gossip", "--without-mingle")
 """Workers have nothing to tell each other: what they share is in the ledger. Mingling would cost a second."""
@@ -20,9 +21,9 @@ def main(options: list[str]) -> None:
     """Work until a signal ends it; `options` are those of `celery worker`."""
     from celery.platforms import SecurityWarning
 
-    import celeryconfig  # noqa: F401 - imported here, so that Celery finds it imported
     from tasks import app
 
+    only_our_celery()
     # Celery warns of root because of pickled messages; ours are JSON, and any other is refused.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     for name in ("celery.worker.strategy", "celery.app.trace"):

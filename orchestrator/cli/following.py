@@ -31,13 +31,19 @@ def follow(look: Callable[[], Json], show: Callable[[Json], None]) -> Json:
 
 
 @contextmanager
-def moving(out: Console, draw: Callable[[Json], RenderableType]) -> Iterator[Callable[[Json], None]]:
-    """What to show looks with: drawn over each other where `out` is a terminal, else as lines."""
+def moving(
+    out: Console, draw: Callable[[Json], RenderableType], *, quiet: bool = False
+) -> Iterator[Callable[[Json], None]]:
+    """What to show looks with: drawn over each other where `out` is a terminal, else as lines (`quiet`: not at all)."""
     if not out.is_terminal or out.is_dumb_terminal:
-        yield Lines(out)
+        yield _nothing if quiet else Lines(out)
         return
     with Live(console=out, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False) as live:
         yield lambda workflow: live.update(draw(workflow), refresh=True)
+
+
+def _nothing(workflow: Json) -> None:
+    """Where only the end is wanted."""
 
 
 class Lines:

@@ -28,10 +28,10 @@ STYLES = {
 }
 
 
-def console(*, stderr: bool = False) -> Console:
-    """A console as wide as the terminal; into a pipe or a file lines are not folded."""
+def console(*, stderr: bool = False, pipe_width: int = _PIPE_WIDTH) -> Console:
+    """A console as wide as the terminal; into a pipe or a file it is as wide as said, so that tables are not folded."""
     stream = sys.stderr if stderr else sys.stdout
-    width = shutil.get_terminal_size().columns if stream.isatty() else _PIPE_WIDTH
+    width = shutil.get_terminal_size().columns if stream.isatty() else pipe_width
     return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
 
 

@@ -26,6 +26,13 @@ def web(host: str, port: int, environment: Mapping[str, str]) -> Program:
     return Program("web", command, environment, ready=lambda: answers(url), grace=15)
 
 
+def services(host: str, port: int, environment: Mapping[str, str]) -> Program:
+    """The demo's example services."""
+    command = [*PYTHON, "orchestrator.demo.services", "--host", host, "--port", str(port)]
+    url = f"http://{host}:{port}/"
+    return Program("services", command, environment, ready=lambda: answers(url), grace=5)
+
+
 def workers(
     settings: Settings,
     environment: Mapping[str, str],

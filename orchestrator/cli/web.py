@@ -13,12 +13,13 @@ def web(host: str, port: int) -> None:
 
     On an address that others can reach it asks for ORCHESTRATOR_API_KEYS. Missing migrations are applied first.
     """
-    from web.serving import serve
-
+    from orchestrator.cli.only_ours import only_our_celery
     from orchestrator.cli.opening import PATIENCE, bring_up_tables
     from orchestrator.supervisor import check_port
+    from web.serving import serve
 
     settings = Settings.from_environment()
     check_port(host, port)
     bring_up_tables(settings, PATIENCE)
+    only_our_celery()
     serve(settings, host, port)
