@@ -32,6 +32,30 @@ def upgrade() -> None:
         batch_op.create_index("ix_events_workflow_id_id", ["workflow_id", "id"], unique=False)
 
     op.create_table(
+        "notices",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("workflow_id", sa.Text(), nullable=False),
+        sa.Column("destination", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("details", sa.JSON(), nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.Column("due_at", sa.Double(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("told_at", sa.Double(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_notices")),
+    )
+    with op.batch_alter_table("notices", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_notices_due_at",
+            ["due_at"],
+            unique=False,
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+        )
+        batch_op.create_index("ix_notices_workflow_id", ["workflow_id"], unique=False)
+
+    op.create_table(
         "workers",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("host", sa.Text(), nullable=False),
@@ -75,8 +99,16 @@ def upgrade() -> None:
         postgresql_with={"fillfactor": 70},
     )
     with op.batch_alter_table("workflows", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_workflows_completed_at",
+            ["completed_at"],
+            unique=False,
+            postgresql_where=sa.text("completed_at IS NOT NULL"),
+            sqlite_where=sa.text("completed_at IS NOT NULL"),
+        )
         batch_op.create_index("ix_workflows_status_id", ["status", "id"], unique=False)
         batch_op.create_index("ix_workflows_type_id", ["type", "id"], unique=False)
+        batch_op.create_index("ix_workflows_version", ["version"], unique=False)
         batch_op.create_index(
             "ix_workflows_wake_at",
             ["wake_at"],
@@ -126,31 +158,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("steps", schema=None) as batch_op:
-        batch_op.drop_index(
-            "ix_steps_wake_at",
-            postgresql_where=sa.text("wake_at IS NOT NULL"),
-            sqlite_where=sa.text("wake_at IS NOT NULL"),
-        )
-
-    op.drop_table("steps")
-    with op.batch_alter_table("workflows", schema=None) as batch_op:
-        batch_op.drop_index("uq_workflows_start_key")
-        batch_op.drop_index(
-            "ix_workflows_wake_at",
-            postgresql_where=sa.text("wake_at IS NOT NULL"),
-            sqlite_where=sa.text("wake_at IS NOT NULL"),
-        )
-        batch_op.drop_index("ix_workflows_type_id")
-        batch_op.drop_index("ix_workflows_status_id")
-
-    op.drop_table("workflows")
-    with op.batch_alter_table("workers", schema=None) as batch_op:
-        batch_op.drop_index("ix_workers_seen_until")
-
-    op.drop_table("workers")
-    with op.batch_alter_table("events", schema=None) as batch_op:
-        batch_op.drop_index("ix_events_workflow_id_id")
-
-    op.drop_table("events")
-    op.drop_table("definitions")
+    for table in ("steps", "workflows", "workers", "notices", "events", "definitions"):
+        op.drop_table(table)  # and with it its indices

@@ -60,6 +60,13 @@ workflows = Table(
 )
 Index("ix_workflows_type_id", workflows.c.type, workflows.c.id)
 Index("ix_workflows_status_id", workflows.c.status, workflows.c.id)
+Index("ix_workflows_version", workflows.c.version)  # which versions no workflow uses
+Index(
+    "ix_workflows_completed_at",  # which ones have been finished for long
+    workflows.c.completed_at,
+    postgresql_where=workflows.c.completed_at.is_not(None),
+    sqlite_where=workflows.c.completed_at.is_not(None),
+)
 Index("uq_workflows_start_key", workflows.c.type, workflows.c.start_key, unique=True)
 Index(
     "ix_workflows_wake_at",
@@ -116,6 +123,30 @@ events = Table(
     Column("details", JSON, nullable=False),
 )
 Index("ix_events_workflow_id_id", events.c.workflow_id, events.c.id)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", EventId, primary_key=True, autoincrement=True),
+    # No foreign key, for the reason that events have none.
+    Column("workflow_id", Text, nullable=False),
+    Column("destination", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("details", JSON, nullable=False),
+    Column("created_at", Double, nullable=False),
+    # When it is to be sent (again). NULL: it was told, or given up.
+    Column("due_at", Double),
+    Column("attempts", Integer, nullable=False),
+    Column("told_at", Double),
+    Column("error", Text),
+)
+Index("ix_notices_workflow_id", notices.c.workflow_id)
+Index(
+    "ix_notices_due_at",
+    notices.c.due_at,
+    postgresql_where=notices.c.due_at.is_not(None),
+    sqlite_where=notices.c.due_at.is_not(None),
+)
 
 workers = Table(
     "workers",
