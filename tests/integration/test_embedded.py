@@ -103,6 +103,12 @@ def test_a_second_one_in_the_same_folder_is_refused(tmp_path: Path) -> None:
         assert first.answers()
 
 
+def test_two_that_start_at_the_same_moment_are_one(tmp_path: Path) -> None:
+    """Who holds the folder but has not started its server yet is respected too."""
+    with EmbeddedRedis(tmp_path).claimed(), pytest.raises(Unavailable, match="just being started by another process"):
+        EmbeddedRedis(tmp_path).__enter__()
+
+
 def test_a_left_behind_server_is_named(tmp_path: Path) -> None:
     """A server that outlived its owner (only Linux promises otherwise) is found although nobody holds the lock."""
     socket_of(tmp_path).parent.mkdir(mode=0o700)

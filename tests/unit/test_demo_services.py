@@ -7,6 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from orchestrator.demo.books import Booking, Books, Caller
 from orchestrator.demo.services import create_app
 from orchestrator.demo.steps import ENDPOINTS
 from orchestrator.jsontype import Json
@@ -142,20 +143,29 @@ def test_a_key_with_another_body_is_refused(world: World) -> None:
 
 
 def test_two_requests_with_one_key_at_the_same_moment_book_once() -> None:
-    """The second one waits for the answer of the first."""
-    app = create_app(pace=0)
-    answers: list[Json] = []
+    """The second one waits for the answer of the first instead of doing the work beside it."""
+    books, caller = Books(), Caller("payment", "charge-payment", "w-1", "k-1")
+    begun, may_end = threading.Semaphore(0), threading.Event()
+    answers: list[tuple[Json, bool]] = []
 
-    def charge() -> None:
-        answers.append(World(app.test_client()).call("charge-payment", GOOD["charge-payment"], key="k").get_json())
+    def work() -> Booking:
+        begun.release()
+        may_end.wait(10)
+        return Booking({"transactionId": "TXN-1"})
 
-    threads = [threading.Thread(target=charge) for _ in range(8)]
+    threads = [threading.Thread(target=lambda: answers.append(books.once(caller, {}, work))) for _ in range(2)]
     for thread in threads:
         thread.start()
+    assert begun.acquire(timeout=10)
+    assert not begun.acquire(timeout=0.2), "the second began before the first had ended"
+    may_end.set()
     for thread in threads:
         thread.join()
-    assert answers == [answers[0]] * 8
-    assert sorted(World(app.test_client()).kinds("payment")) == ["booked"] + ["replayed"] * 7
+    assert sorted(answers, key=lambda answer: answer[1]) == [
+        ({"transactionId": "TXN-1"}, False),
+        ({"transactionId": "TXN-1"}, True),
+    ]
+    assert [entry["kind"] for entry in books.entries()] == ["booked", "replayed"]
 
 
 def test_a_service_fails_as_often_as_it_is_told(world: World) -> None:
