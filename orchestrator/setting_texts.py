@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Literal, get_args
 from urllib.parse import parse_qsl, urlsplit
 
+from orchestrator.durations import seconds_in, span
 from orchestrator.urls import masked
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+LogFormat = Literal["console", "json"]
 SHORTEST_API_KEY = 16
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\Z")
 
@@ -127,8 +129,9 @@ def public_url(text: str) -> str:
 
 
 def notify(text: str) -> tuple[str, ...]:
-    """Where ops are told: URLs, separated by commas or spaces."""
-    urls = _list(text)
+    """Where ops are told: URLs, separated by commas or spaces. A comma within one (`?to=a,b`) separates nothing."""
+    parts = re.split(r"\s+|,(?=\s|[a-z][a-z0-9+.-]*://)", text, flags=re.IGNORECASE)
+    urls = tuple(dict.fromkeys(url for part in parts if (url := part.strip(","))))
     for number, url in enumerate(urls, 1):
         if not re.match(r"[a-z][a-z0-9+.-]*://.", url, re.IGNORECASE):
             # Not repeated in the message: what is not understood may well be a token.
@@ -164,6 +167,28 @@ def count(least: int, most: int) -> Callable[[str], int]:
         raise ValueError(f"{text!r} is not a whole number from {least} to {most}")
 
     return read
+
+
+def duration(least: float, most: float) -> Callable[[str], float]:
+    """A reader of durations such as `90s` or `30d`, in seconds."""
+
+    def read(text: str) -> float:
+        seconds = seconds_in(text)
+        if seconds is None or not least <= seconds <= most:
+            raise ValueError(
+                f"{text!r} is not a duration from {span(least)} to {span(most)}; write such as 90s, 15m, 36h or 30d"
+            )
+        return seconds
+
+    return read
+
+
+def log_format(text: str) -> LogFormat:
+    """console or json, in any case."""
+    for form in get_args(LogFormat):
+        if text.lower() == form:
+            return form  # type: ignore[no-any-return]  # get_args gives up the literal type
+    raise ValueError(f"{text!r} is no format; one of {', '.join(get_args(LogFormat))}")
 
 
 def log_level(text: str) -> LogLevel:

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from orchestrator import setting_texts as texts
 from orchestrator.errors import SettingsError
-from orchestrator.setting_texts import LogLevel
+from orchestrator.setting_texts import LogFormat, LogLevel
 from orchestrator.urls import HIDDEN, masked
 
 PREFIX = "ORCHESTRATOR_"
@@ -36,7 +36,11 @@ NAMES = (
     "PROCESSES",
     "MAX_ANSWER_BYTES",
     "LOG_LEVEL",
+    "LOG_FORMAT",
+    "RETENTION",
+    "STUCK_AFTER",
 )
+_CENTURY = 36_500 * 86_400
 _FAMILIES = ("VAR_", "SECRET_", "TEST_")
 T = TypeVar("T")
 
@@ -71,7 +75,9 @@ class Settings:
     `redis+socket:///path?virtual_host=0`; `orchestrator.urls.client_url` gives redis-py's spelling). `data` is absolute
     and may not exist yet (`prepare`). `concurrency` is the threads of one worker process, `processes` the worker
     processes of one host. `allow_hosts` holds lower-case host names, addresses and networks that steps may call
-    although they are loopback or private.
+    although they are loopback or private. `notify` are Apprise's URLs, or webhooks. `retention` and `stuck_after` are
+    seconds: how long finished workflows are kept (None: for ever), and after how long without an event an unfinished
+    one counts as stuck.
     """
 
     database_url: str
@@ -89,6 +95,9 @@ class Settings:
     processes: int = 1
     max_answer_bytes: int = 1_000_000
     log_level: LogLevel = "INFO"
+    log_format: LogFormat = "console"
+    retention: float | None = None
+    stuck_after: float = 3_600.0
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -111,6 +120,9 @@ class Settings:
             processes=reading.get("PROCESSES", texts.count(1, 256), min(4, os.cpu_count() or 1)),
             max_answer_bytes=reading.get("MAX_ANSWER_BYTES", texts.count(1_000, 1_000_000_000), 1_000_000),
             log_level=reading.get("LOG_LEVEL", texts.log_level, "INFO"),
+            log_format=reading.get("LOG_FORMAT", texts.log_format, "console"),
+            retention=reading.get("RETENTION", texts.duration(60, _CENTURY), None),
+            stuck_after=reading.get("STUCK_AFTER", texts.duration(1, _CENTURY), 3_600.0),
         )
         reading.end()
         return settings

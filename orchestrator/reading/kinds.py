@@ -10,13 +10,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from orchestrator.durations import DURATION, seconds_in, span
 from orchestrator.jsontype import Json
 from orchestrator.reading.place import Place
 
 NAME = r"[A-Za-z][A-Za-z0-9_-]{0,63}"
-_DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)")
-_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}
-_SPANS = ((86_400, "d"), (3600, "h"), (60, "m"))
 
 
 class Kind(ABC):
@@ -136,7 +134,7 @@ class Duration(Kind):
 
     def schema(self) -> Json:
         number = {"type": "number", "minimum" if self.nothing else "exclusiveMinimum": 0, "maximum": self.most}
-        return {"oneOf": [number, {"type": "string", "pattern": f"^{_DURATION.pattern}$"}]}
+        return {"oneOf": [number, {"type": "string", "pattern": f"^{DURATION.pattern}$"}]}
 
     def read(self, value: Json, at: Place) -> Json:
         seconds = _seconds(value)
@@ -145,7 +143,7 @@ class Duration(Kind):
         elif seconds < 0 or (seconds == 0 and not self.nothing):
             at.fault(f"must be {'0 or more' if self.nothing else 'more than 0'}, not {shown(value)}")
         elif seconds > self.most:
-            at.fault(f"must be at most {_span(self.most)}, not {shown(value)}")
+            at.fault(f"must be at most {span(self.most)}, not {shown(value)}")
         else:
             return seconds
         return None
@@ -330,12 +328,4 @@ def snake(name: str) -> str:
 def _seconds(value: Json) -> float | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value) if abs(value) < 10**12 else 10.0**12
-    found = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    return float(found[1]) * _SECONDS[found[2]] if found else None
-
-
-def _span(seconds: int) -> str:
-    for size, letter in _SPANS:
-        if seconds % size == 0:
-            return f"{seconds // size}{letter}"
-    return f"{seconds}s"
+    return seconds_in(value) if isinstance(value, str) else None

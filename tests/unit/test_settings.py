@@ -106,6 +106,23 @@ def test_numbers_and_levels() -> None:
     assert (settings.max_answer_bytes, settings.log_level) == (5_000_000, "DEBUG")
 
 
+def test_durations_are_seconds() -> None:
+    """Without ORCHESTRATOR_RETENTION nothing is ever deleted."""
+    assert (read().retention, read().stuck_after) == (None, 3600)
+    assert read(RETENTION="90d", STUCK_AFTER="15m").retention == 90 * 86_400
+    assert read(STUCK_AFTER="15m").stuck_after == 900
+
+
+def test_a_comma_within_a_url_for_notices_separates_nothing() -> None:
+    """Mail goes to several people with `?to=a,b`."""
+    mail = "mailto://u:p@example.com?to=a@x.example,b@x.example"
+    assert read(NOTIFY=f"{mail},https://hooks.example/x, slack://a/b/c,").notify == (
+        mail,
+        "https://hooks.example/x",
+        "slack://a/b/c",
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
@@ -135,6 +152,10 @@ def test_numbers_and_levels() -> None:
         ("PROCESSES", "1.5", "'1.5' is not a whole number from 1"),
         ("MAX_ANSWER_BYTES", "1MB", "'1MB' is not a whole number from 1000"),
         ("LOG_LEVEL", "loud", "'loud' is no level; one of DEBUG, INFO"),
+        ("LOG_FORMAT", "xml", "'xml' is no format; one of console, json"),
+        ("RETENTION", "90", "'90' is not a duration from 1m to 36500d; write such as 90s"),
+        ("RETENTION", "0d", "'0d' is not a duration from 1m"),
+        ("STUCK_AFTER", "soon", "'soon' is not a duration from 1s"),
         ("VAR_A-B", "x", "'A-B' is no name"),
         ("SECRET_", "topsecret", "'' is no name"),
     ],
