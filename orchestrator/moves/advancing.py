@@ -2,24 +2,29 @@
 
 from collections import deque
 
-from orchestrator.moves.failing import begin_failing
+from orchestrator.moves.failing import doom, drain
 from orchestrator.outcome import StepError
 from orchestrator.states import StepStatus, WorkflowStatus
-from orchestrator.workflow import Carrier, Kind, StepState, Workflow
+from orchestrator.workflow import Carrier, Head, Kind, StepState, Workflow
 
 GRACE = 5.0
 """Seconds that a published message may take to be claimed before the reconciler looks whether it was lost."""
 
 
+def may_start(head: Head, kind: Kind) -> bool:
+    """Whether a step, or an undo, may be started now. An undo may not while anything that may yet act is in flight."""
+    if head.status is WorkflowStatus.COMPENSATING:
+        return kind is Kind.UNDO and head.draining == 0
+    return head.status is WorkflowStatus.RUNNING and head.ending is None
+
+
 def make_ready(workflow: Workflow, step: StepState, now: float) -> None:
     """The step may be claimed: have its message sent, unless a canvas brings it or nothing may start just now."""
-    allowed = {WorkflowStatus.RUNNING}
-    if step.kind is Kind.UNDO:
-        allowed.add(WorkflowStatus.COMPENSATING)
-    if workflow.head.status not in allowed:
+    if not may_start(workflow.head, step.kind):
         step.wake_at = None
         return
     step.wake_at = now + GRACE
+    step.sent_at = now
     fragment = workflow.definition.plan.headed_by(step.name) if step.carrier is Carrier.FRAGMENT else None
     if fragment is not None:
         workflow.publish_fragment(fragment)
@@ -31,8 +36,8 @@ def pass_on(workflow: Workflow, settled: StepState, now: float) -> None:
     """Tell everything that waited for `settled`, through the branches that are skipped because of it, to the end.
 
     A step goes on when all it waits for has settled, unless all of that was skipped: then it is skipped too. With
-    `join: any` or n it goes on as soon as so many have completed; where that cannot be reached any more it is skipped
-    if none has, and fails if some have.
+    `join: any` or n it goes on as soon as so many have completed; where all have settled and too few completed, it is
+    skipped if none has, and fails if some have.
     """
     queue = deque([settled])
     while queue:
@@ -44,7 +49,10 @@ def pass_on(workflow: Workflow, settled: StepState, now: float) -> None:
         for name in successors:
             successor = workflow.change(name)
             _count(workflow, successor, step)
-            queue.extend(_decide(workflow, successor, now))
+            if _decide(workflow, successor, now):
+                queue.append(successor)
+    if workflow.head.ending is not None and workflow.head.status is WorkflowStatus.RUNNING:
+        drain(workflow, now)  # only now, with every count right: the undoing counts in the same fields
     complete_if_done(workflow, now)
 
 
@@ -74,32 +82,50 @@ def is_ready(workflow: Workflow, step: StepState) -> bool:
     return step.waits_for == 0 and (step.arrived > 0 or workflow.definition.starts_free(step.name))
 
 
-def _decide(workflow: Workflow, step: StepState, now: float) -> list[StepState]:
-    """What the last arrival means for the step; returned where it settled by that and has successors of its own."""
+def _decide(workflow: Workflow, step: StepState, now: float) -> bool:
+    """What the last arrival means for the step; true where it settled by that and lets its own successors go."""
     if step.status is not StepStatus.PENDING:
-        return []
+        return False
     if is_ready(workflow, step):
         if step.wake_at is None:
             make_ready(workflow, step, now)
-        return []
+        return False
     if step.waits_for > 0:
-        return []
+        return False
+    if step.carrier is Carrier.FRAGMENT:
+        # Nobody will publish the fragment that it heads, though what is carried there may wait for other steps too.
+        leave_canvas(workflow, step)
     if step.arrived > 0:
-        _fail_join(workflow, step, now)
-        return []
+        return _fail_join(workflow, step, now)
     workflow.close(step, StepStatus.SKIPPED, now)
     workflow.record("step.skipped", step.name, reason="nothing that it waits for was taken")
-    return [step]
+    return True
 
 
-def _fail_join(workflow: Workflow, step: StepState, now: float) -> None:
-    wanted = workflow.definition.steps[step.name].join
-    message = f"{step.arrived} of the {wanted} steps that it waits for completed, and no more can"
-    error = StepError("join", message)
+def _fail_join(workflow: Workflow, step: StepState, now: float) -> bool:
+    """The step fails without having been called, as by a call: others go on without it, replace it, or end with it."""
+    own = workflow.definition.steps[step.name]
+    error = StepError("join", f"{step.arrived} of the {own.join} steps that it needs completed, and no more can")
     step.error = error.as_json()
     workflow.close(step, StepStatus.FAILED, now)
     workflow.record("step.failed", step.name, error=error.as_json())
-    begin_failing(workflow, WorkflowStatus.FAILED, {"step": step.name, **error.as_json()}, now)
+    if own.fallback is not None and workflow.head.ending is None:
+        step.tolerated = True
+        count_down(workflow, own.fallback, now)
+        return False
+    step.tolerated = own.optional
+    if not own.optional:
+        doom(workflow, WorkflowStatus.FAILED, {"step": step.name, **error.as_json()})
+    return own.optional
+
+
+def count_down(workflow: Workflow, name: str, now: float) -> None:
+    """One thing less that the fallback or compensation waits for."""
+    step = workflow.change(name)
+    step.waits_for -= 1
+    step.arrived += 1
+    if step.waits_for == 0:
+        make_ready(workflow, step, now)
 
 
 def complete_if_done(workflow: Workflow, now: float) -> None:

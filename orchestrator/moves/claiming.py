@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from orchestrator.moves.advancing import is_ready
-from orchestrator.states import StepStatus, WorkflowStatus
-from orchestrator.workflow import Kind, StepState, Workflow
+from orchestrator.moves.advancing import is_ready, may_start
+from orchestrator.states import StepStatus
+from orchestrator.workflow import StepState, Workflow
 
 LEASE_MARGIN = 30.0
 """Seconds that a lease lasts beyond the attempt's own time-out. A dead worker is noticed much sooner (`presence`)."""
@@ -39,7 +39,7 @@ def claim(workflow: Workflow, name: str, worker: str, now: float) -> Claimed | R
         return Refusal.PASSED
     if step.status is not StepStatus.PENDING:
         return Refusal.HELD
-    if workflow.head.status not in _OPEN[step.kind]:
+    if not may_start(workflow.head, step.kind):
         return Refusal.CLOSED
     if not is_ready(workflow, step):
         return Refusal.EARLY
@@ -53,9 +53,3 @@ def claim(workflow: Workflow, name: str, worker: str, now: float) -> Claimed | R
     step.wake_at = now + workflow.call_of(step).timeout + LEASE_MARGIN
     workflow.record("step.started", name, attempt=step.attempts, worker=worker)
     return Claimed(step, step.attempts, step.wake_at)
-
-
-_OPEN = {
-    Kind.CALL: frozenset({WorkflowStatus.RUNNING}),
-    Kind.UNDO: frozenset({WorkflowStatus.RUNNING, WorkflowStatus.COMPENSATING}),
-}

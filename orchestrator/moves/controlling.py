@@ -3,8 +3,9 @@
 from orchestrator.errors import Conflict
 from orchestrator.moves.advancing import complete_if_done, is_ready, make_ready
 from orchestrator.moves.failing import begin_failing, drain
+from orchestrator.moves.undoing import undo_these
 from orchestrator.states import Compensation, Effect, StepStatus, WorkflowStatus
-from orchestrator.workflow import Carrier, Kind, StepState, Workflow
+from orchestrator.workflow import Carrier, Kind, StepState, Workflow, undone_by
 
 
 def cancel(workflow: Workflow, actor: str, now: float, *, compensate: bool = True) -> None:
@@ -72,6 +73,12 @@ def retry(workflow: Workflow, actor: str, now: float) -> None:
 def _reopen(workflow: Workflow, actor: str, now: float) -> None:
     head = workflow.head
     again = [step for step in workflow.all() if step.status is StepStatus.FAILED and not step.tolerated]
+    for step in again:
+        if not is_ready(workflow, step):
+            raise Conflict(
+                f"{step.name} waited for more steps to complete than did, and those have all ended: "
+                "start a fresh copy with rerun"
+            )
     workflow.record("workflow.retried", by=actor, steps=[step.name for step in again])
     for step in again:
         _reset(workflow, step)
@@ -80,7 +87,7 @@ def _reopen(workflow: Workflow, actor: str, now: float) -> None:
     head.compensate = True
     deadline = workflow.definition.deadline
     head.deadline_at = head.wake_at = None if deadline is None else now + deadline
-    head.unsettled = sum(not step.settled for step in workflow.all())
+    head.unsettled = sum(step.kind is Kind.CALL and not step.settled for step in workflow.all())
     _go_on(workflow, now)
 
 
@@ -110,20 +117,18 @@ def _go_on(workflow: Workflow, now: float) -> None:
 
 def _retry_undo(workflow: Workflow, actor: str, now: float) -> None:
     head = workflow.head
-    failed = [step for step in workflow.all() if step.kind is Kind.UNDO and step.status is StepStatus.FAILED]
-    workflow.record("workflow.retried", by=actor, steps=[step.name for step in failed])
+    undos = [step for step in workflow.all() if step.kind is Kind.UNDO]
+    again = [undo for undo in undos if undo.status is not StepStatus.COMPLETED]
+    workflow.record("workflow.retried", by=actor, steps=[step.name for step in again])
     head.ending = head.status
     head.move(WorkflowStatus.COMPENSATING)
-    head.compensation = Compensation.RUNNING
     head.completed_at = None
     head.undo_failures = 0
-    head.unsettled = len(failed)
     head.replanned = True
-    for step in failed:
-        _reset(workflow, step)
-        step.following = []
-        step.carrier = Carrier.ALONE
-        make_ready(workflow, step, now)
+    for undo in again:
+        if undo.status is StepStatus.FAILED:
+            _reset(workflow, undo)
+    undo_these(workflow, [workflow.step(undone_by(undo.name)) for undo in again], now)
 
 
 def _standing(workflow: Workflow) -> str:

@@ -10,16 +10,21 @@ from orchestrator.workflow import Kind, StepState, Workflow
 def begin_failing(workflow: Workflow, ending: WorkflowStatus, error: Json, now: float) -> None:
     """From now on no step is started; the workflow will end as `ending` once everything is settled and undone.
 
-    The first reason stays. A paused workflow keeps its pause: it goes on to the undoing when it is resumed.
+    A paused workflow keeps its pause: it goes on to the undoing when it is resumed.
     """
+    if doom(workflow, ending, error) and workflow.head.status is WorkflowStatus.RUNNING:
+        drain(workflow, now)
+
+
+def doom(workflow: Workflow, ending: WorkflowStatus, error: Json) -> bool:
+    """Say how the workflow will end, and why; false where that was said before: the first reason stays."""
     head = workflow.head
     if head.ending is not None:
-        return
+        return False
     head.ending = ending
     head.error = error
     workflow.record("workflow.failing", ending=ending.value, error=error)
-    if head.status is WorkflowStatus.RUNNING:
-        drain(workflow, now)
+    return True
 
 
 def drain(workflow: Workflow, now: float) -> None:
@@ -33,7 +38,7 @@ def drain(workflow: Workflow, now: float) -> None:
             in_flight += 1
         elif step.kind is Kind.CALL and step.status is StepStatus.WAITING:
             _give_up(workflow, step, now)
-        elif step.kind is Kind.CALL and step.wake_at is not None:
+        elif step.status is StepStatus.PENDING and step.wake_at is not None:
             workflow.change(step.name).wake_at = None
     head.draining = in_flight
     if in_flight == 0:

@@ -1,14 +1,15 @@
 """A move as a value: what the ledger applies to a workflow under its lock, many of them in one transaction."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from orchestrator.definition import Definition
+from orchestrator.jsontype import Json
 from orchestrator.moves.claiming import Claimed, Refusal, claim
 from orchestrator.moves.controlling import cancel, pause, resume, retry
 from orchestrator.moves.looking import expire, look
-from orchestrator.moves.settling import Settled, settle
+from orchestrator.moves.settling import Ended, Settled, settle
 from orchestrator.outcome import Outcome
 from orchestrator.workflow import UNDO, Workflow
 
@@ -48,13 +49,14 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """The outcome of the attempt is recorded; `share` is the random share of a retry delay."""
+    """The outcome of the attempt is recorded; `share` is the random share of a retry delay, `call` what was called."""
 
     workflow_id: str
     step: str
     attempt: int
     outcome: Outcome
     share: float
+    call: Mapping[str, Json] = field(default_factory=dict)
 
     def touches(self, definition: Definition) -> Collection[str]:
         """The step, what waits for it, and who would have replaced it."""
@@ -64,7 +66,8 @@ class Settle:
 
     def make(self, workflow: Workflow, now: float) -> Settled:
         """See `settling.settle`."""
-        return settle(workflow, self.step, self.attempt, self.outcome, now=now, share=self.share)
+        ended = Ended(self.attempt, self.outcome, self.call)
+        return settle(workflow, self.step, ended, now=now, share=self.share)
 
 
 @dataclass(frozen=True, slots=True)

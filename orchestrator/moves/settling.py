@@ -1,14 +1,20 @@
 """The outcome of an attempt is recorded, and what follows from it: success, another attempt, or a failure for good."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 
-from orchestrator.moves.advancing import leave_canvas, make_ready, pass_on
+from orchestrator.jsontype import Json
+from orchestrator.moves.advancing import count_down, leave_canvas, make_ready, pass_on
 from orchestrator.moves.failing import begin_failing, drained
 from orchestrator.moves.undoing import finish
 from orchestrator.outcome import Completed, Failed, Outcome, Skipped, StepError
 from orchestrator.retrying import wait_before
 from orchestrator.states import Effect, StepStatus, WorkflowStatus
 from orchestrator.workflow import Kind, StepState, Workflow, undo_of, undone_by
+
+NO_CALL: Mapping[str, Json] = MappingProxyType({})
 
 
 class Settled(StrEnum):
@@ -26,38 +32,48 @@ class Settled(StrEnum):
     LATE = "late"
 
 
-def settle(workflow: Workflow, name: str, attempt: int, outcome: Outcome, *, now: float, share: float) -> Settled:
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt that ended: its number, its outcome, and for the audit log what was called (method, url, key)."""
+
+    attempt: int
+    outcome: Outcome
+    call: Mapping[str, Json] = field(default_factory=dict)
+
+
+def settle(workflow: Workflow, name: str, ended: Ended, *, now: float, share: float) -> Settled:
     """Record what came of the attempt. `share` in [0, 1) is the random share of the retry delay that is waited.
 
     An answer that comes for a step that somebody else has settled or taken over changes nothing but the audit log.
     """
     step = workflow.find(name)
-    if step is None or step.status is not StepStatus.RUNNING or step.attempts != attempt:
-        workflow.record("step.late", name, attempt=attempt, outcome=type(outcome).__name__.lower())
+    outcome = ended.outcome
+    if step is None or step.status is not StepStatus.RUNNING or step.attempts != ended.attempt:
+        workflow.record("step.late", name, attempt=ended.attempt, outcome=type(outcome).__name__.lower(), **ended.call)
         return Settled.LATE
     workflow.change(name)
     in_flight = workflow.head.draining > 0
     match outcome:
         case Completed():
-            settled = _complete(workflow, step, outcome, now)
+            settled = _complete(workflow, step, outcome, ended.call, now)
         case Skipped():
             workflow.close(step, StepStatus.SKIPPED, now)
             workflow.record("step.skipped", name, reason=outcome.reason)
             pass_on(workflow, step, now)
             settled = Settled.SKIPPED
         case Failed():
-            settled = _fail(workflow, step, outcome, now, share)
+            settled = _fail(workflow, step, outcome, ended.call, now, share)
     if in_flight:
         drained(workflow, now)
     return settled
 
 
-def _complete(workflow: Workflow, step: StepState, outcome: Completed, now: float) -> Settled:
+def _complete(workflow: Workflow, step: StepState, outcome: Completed, call: Mapping[str, Json], now: float) -> Settled:
     step.result = outcome.result
     step.effect = Effect.DONE
     workflow.close(step, StepStatus.COMPLETED, now)
     workflow.record(
-        "step.completed", step.name, attempt=step.attempts, durationMs=_took(step, now), status=outcome.status
+        "step.completed", step.name, attempt=step.attempts, durationMs=_took(step, now), status=outcome.status, **call
     )
     if step.kind is Kind.UNDO:
         _after_undo(workflow, step, now)
@@ -66,14 +82,17 @@ def _complete(workflow: Workflow, step: StepState, outcome: Completed, now: floa
     return Settled.COMPLETED
 
 
-def _fail(workflow: Workflow, step: StepState, outcome: Failed, now: float, share: float) -> Settled:
+def _fail(
+    workflow: Workflow, step: StepState, outcome: Failed, call: Mapping[str, Json], now: float, share: float
+) -> Settled:
     step.failures += 1
     step.effect = _stronger(step.effect, outcome.effect)
     step.error = outcome.error.as_json()
     policy = workflow.call_of(step).retry
     if outcome.retryable and step.failures <= policy.retries and _may_try_again(workflow, step):
-        return _park(workflow, step, outcome, wait_before(policy, step.failures - 1, outcome.retry_after, share), now)
-    return fail_for_good(workflow, step, outcome.error, now)
+        delay = wait_before(policy, step.failures - 1, outcome.retry_after, share)
+        return _park(workflow, step, outcome, call, delay, now)
+    return fail_for_good(workflow, step, outcome.error, now, call)
 
 
 def _may_try_again(workflow: Workflow, step: StepState) -> bool:
@@ -81,7 +100,9 @@ def _may_try_again(workflow: Workflow, step: StepState) -> bool:
     return step.kind is Kind.UNDO or workflow.head.ending is None
 
 
-def _park(workflow: Workflow, step: StepState, outcome: Failed, delay: float, now: float) -> Settled:
+def _park(
+    workflow: Workflow, step: StepState, outcome: Failed, call: Mapping[str, Json], delay: float, now: float
+) -> Settled:
     step.move(StepStatus.WAITING)
     step.waiting_for = "retry"
     step.worker = None
@@ -95,11 +116,14 @@ def _park(workflow: Workflow, step: StepState, outcome: Failed, delay: float, no
         error=outcome.error.as_json(),
         effect=outcome.effect.value,
         delayMs=round(delay * 1000),
+        **call,
     )
     return Settled.PARKED
 
 
-def fail_for_good(workflow: Workflow, step: StepState, error: StepError, now: float) -> Settled:
+def fail_for_good(
+    workflow: Workflow, step: StepState, error: StepError, now: float, call: Mapping[str, Json] = NO_CALL
+) -> Settled:
     """No further attempt: go on without the step, call its fallback, or fail the workflow."""
     took = _took(step, now)
     workflow.close(step, StepStatus.FAILED, now)
@@ -110,6 +134,7 @@ def fail_for_good(workflow: Workflow, step: StepState, error: StepError, now: fl
         durationMs=took,
         error=error.as_json(),
         effect=step.effect.value,
+        **call,
     )
     if step.kind is Kind.UNDO:
         return _undo_failed(workflow, step, error, now)
@@ -135,16 +160,7 @@ def _call_fallback(workflow: Workflow, step: StepState, fallback: str, now: floa
         workflow.add(undo)
         make_ready(workflow, undo, now)
         return
-    _count_down(workflow, fallback, now)
-
-
-def _count_down(workflow: Workflow, name: str, now: float) -> None:
-    """One thing less that the fallback or compensation waits for."""
-    step = workflow.change(name)
-    step.waits_for -= 1
-    step.arrived += 1
-    if step.waits_for == 0:
-        make_ready(workflow, step, now)
+    count_down(workflow, fallback, now)
 
 
 def _undo_failed(workflow: Workflow, undo: StepState, error: StepError, now: float) -> Settled:
@@ -163,7 +179,7 @@ def _after_undo(workflow: Workflow, undo: StepState, now: float) -> None:
     """What follows an undo goes on, whether it worked or not; the last one ends the workflow."""
     head = workflow.head
     for name in undo.following or ():
-        _count_down(workflow, name, now)
+        count_down(workflow, name, now)
     if head.status is WorkflowStatus.COMPENSATING and head.draining == 0:
         head.unsettled -= 1
         if head.unsettled == 0:

@@ -1,5 +1,6 @@
 """What took effect is undone, against the order of the graph; then the workflow ends."""
 
+import math
 from collections.abc import Sequence
 
 from orchestrator.definition import Definition
@@ -19,13 +20,17 @@ def undo_order(definition: Definition, steps: Sequence[StepState]) -> Graph:
     definition says `compensation: sequential`: then strictly one by one, what ended last first.
     """
     if definition.compensation == "sequential":
-        ended = sorted(
-            steps, key=lambda step: (step.completed_at or 0.0, step.attempt_at or 0.0, step.name), reverse=True
-        )
+        place = {name: at for at, name in enumerate(definition.graph.order)}
+        ended = sorted(steps, key=lambda step: (_ended_at(step), place[step.name]), reverse=True)
         names = [undo_of(step.name) for step in ended]
         return Graph({name: names[i - 1 : i] if i else [] for i, name in enumerate(names)})
     order = definition.graph.restricted([step.name for step in steps])
     return Graph({undo_of(name): [undo_of(later) for later in order.successors[name]] for name in order.names})
+
+
+def _ended_at(step: StepState) -> float:
+    """A step that was given up between two attempts never ended: later than all others."""
+    return math.inf if step.completed_at is None else step.completed_at
 
 
 def must_be_undone(definition: Definition, step: StepState) -> bool:
@@ -45,9 +50,27 @@ def begin_undo(workflow: Workflow, now: float) -> None:
         for row in rows
         if must_be_undone(workflow.definition, row) and not (row.name in undone and undone[row.name].settled)
     ]
-    if not due or not head.compensate:
+    for undo in undone.values():
+        if not undo.settled:
+            _hold(workflow, undo)
+    if due and head.compensate:
+        undo_these(workflow, due, now)
+    else:
         finish(workflow, now)
-        return
+
+
+def _hold(workflow: Workflow, undo: StepState) -> None:
+    """An undo that a fallback waited for: it takes its place in the order now, or is left to a `retry`."""
+    workflow.change(undo.name)
+    if undo.status is StepStatus.WAITING:
+        undo.move(StepStatus.PENDING)
+    undo.waiting_for = None
+    undo.wake_at = None
+
+
+def undo_these(workflow: Workflow, due: Sequence[StepState], now: float) -> None:
+    """Undo these steps; those of them that have a compensation already have it sent again."""
+    head = workflow.head
     head.compensation = Compensation.RUNNING
     head.unsettled = len(due)
     order = undo_order(workflow.definition, due)
@@ -62,12 +85,9 @@ def _place(workflow: Workflow, order: Graph, name: str) -> None:
     if workflow.find(name) is None:
         workflow.add(StepState(name=name, kind=Kind.UNDO))
     row = workflow.change(name)
-    if row.status is StepStatus.WAITING:
-        row.move(StepStatus.PENDING)
     row.waits_for = len(order.predecessors[name])
     row.following = list(order.successors[name])
     row.carrier = Carrier.ALONE
-    row.wake_at = None
 
 
 def _send_first(workflow: Workflow, order: Graph, now: float) -> None:
@@ -76,6 +96,7 @@ def _send_first(workflow: Workflow, order: Graph, now: float) -> None:
             continue
         for name in fragment.heads:
             workflow.step(name).wake_at = now + UNDO_GRACE
+            workflow.step(name).sent_at = now
             workflow.step(name).carrier = Carrier.FRAGMENT
         for name in fragment.carried:
             workflow.step(name).carrier = Carrier.CANVAS
@@ -83,12 +104,15 @@ def _send_first(workflow: Workflow, order: Graph, now: float) -> None:
 
 
 def finish(workflow: Workflow, now: float) -> None:
-    """The workflow ends as it was bound to, and says how its undoing went."""
+    """The workflow ends as it was bound to, and says how its undoing went.
+
+    What was undone on the way, for a fallback, is no undoing of the workflow: it may still be retried.
+    """
     head = workflow.head
     assert head.ending is not None, "a workflow is finished only after it began to fail"
     if head.undo_failures:
         head.compensation = Compensation.FAILED
-    elif any(row.kind is Kind.UNDO for row in workflow.all()):
+    elif head.compensation is Compensation.RUNNING:
         head.compensation = Compensation.COMPLETED
     head.move(head.ending)
     head.completed_at = now

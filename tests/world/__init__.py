@@ -3,7 +3,7 @@
 In reading order:
 
 - `drawing`: definitions, written in a line or drawn at random;
-- `ledger`: rows that moves are applied to exactly as `orchestrator.ledger.book` does, so that a forgotten write is lost;
+- `ledger`: rows to which moves are applied just as `orchestrator.ledger.book` does: a forgotten write is lost;
 - `broker`: messages, and what Celery makes of chains, groups and chords as they end;
 - `books`: services that keep their own books, honour keys or do not, and answer as badly as they are told to;
 - `world`: all of these together, with everything that can happen to them as methods;

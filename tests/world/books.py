@@ -11,7 +11,7 @@ from orchestrator.outcome import Answer, NoAnswer
 
 
 class Behaviour(Enum):
-    """What a service does with one request, and what comes back: (does it act, status, kind where there is no answer)."""
+    """What a service does with a request, and what comes back: whether it acts, a status, why there is no answer."""
 
     OK = (True, 200, None)
     REFUSES = (False, 402, None)

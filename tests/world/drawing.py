@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrator.definition import Call, Definition, RetryPolicy, Step
@@ -52,17 +52,41 @@ def definition(
     return _definition(made, deadline=deadline, sequential=sequential)
 
 
+@dataclass(frozen=True)
+class Taste:
+    """How often the steps of one definition have what (0 to 1): some definitions are full of one thing."""
+
+    edge: float
+    join: float
+    optional: float
+    fallback: float
+    compensate: float
+    retries: int
+
+    @classmethod
+    def any(cls, dice: random.Random) -> "Taste":
+        """A taste of its own."""
+        return cls(
+            edge=dice.choice([0.15, 0.35, 0.6]),
+            join=dice.choice([0.0, 0.2, 0.7]),
+            optional=dice.choice([0.0, 0.15, 0.5]),
+            fallback=dice.choice([0.0, 0.15, 0.5]),
+            compensate=dice.choice([0.2, 0.6, 1.0]),
+            retries=dice.choice([0, 1, 2]),
+        )
+
+
 def any_definition(dice: random.Random, most: int = 8) -> Definition:
     """Up to `most` steps in any acyclic order, each with any of the fields that change its route."""
     names = "abcdefghijklmnop"[: dice.randint(1, most)]
-    density = dice.choice([0.15, 0.35, 0.6])
-    fallbacks = _any_fallbacks(dice, names)
+    taste = Taste.any(dice)
+    fallbacks = _any_fallbacks(dice, names, taste)
     steps: dict[str, Step] = {}
     for name in names:
         own_place = name not in fallbacks.values()
         candidates = [earlier for earlier in steps if earlier not in fallbacks.values()] if own_place else []
-        after = tuple(earlier for earlier in candidates if dice.random() < density)
-        steps[name] = _any_step(dice, name, after, fallbacks.get(name))
+        after = tuple(earlier for earlier in candidates if dice.random() < taste.edge)
+        steps[name] = _any_step(dice, name, after, fallbacks.get(name), taste)
     return _definition(
         steps,
         deadline=dice.choice([None, None, None, None, 8.0, 40.0]),
@@ -70,25 +94,27 @@ def any_definition(dice: random.Random, most: int = 8) -> Definition:
     )
 
 
-def _any_fallbacks(dice: random.Random, names: str) -> dict[str, str]:
+def _any_fallbacks(dice: random.Random, names: str, taste: Taste) -> dict[str, str]:
     """Step → its fallback. A fallback may have one itself; nobody stands in for two."""
     fallbacks: dict[str, str] = {}
     for at, name in enumerate(names[1:], start=1):
         free = [other for other in names[:at] if other not in fallbacks]
-        if free and dice.random() < 0.15:
+        if free and dice.random() < taste.fallback:
             fallbacks[dice.choice(free)] = name
     return fallbacks
 
 
-def _any_step(dice: random.Random, name: str, after: tuple[str, ...], fallback: str | None) -> Step:
+def _any_step(dice: random.Random, name: str, after: tuple[str, ...], fallback: str | None, taste: Taste) -> Step:
     return Step(
         name,
-        call(dice.choice([0, 0, 1, 2]), idempotent=dice.random() < 0.8),
+        call(dice.randint(0, taste.retries), idempotent=dice.random() < 0.8),
         after,
-        join=dice.randint(1, len(after)) if after and dice.random() < 0.2 else None,
-        optional=dice.random() < 0.15,
+        join=dice.randint(1, len(after)) if after and dice.random() < taste.join else None,
+        optional=dice.random() < taste.optional,
         fallback=fallback,
-        compensate=undone(dice.choice([0, 2, 4]), idempotent=dice.random() < 0.9) if dice.random() < 0.6 else None,
+        compensate=undone(dice.choice([0, 2, 4]), idempotent=dice.random() < 0.9)
+        if dice.random() < taste.compensate
+        else None,
     )
 
 

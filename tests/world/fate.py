@@ -7,6 +7,7 @@ from orchestrator.definition import Definition
 from orchestrator.states import StepStatus, WorkflowStatus
 from orchestrator.workflow import UNDO
 from tests.world.books import Behaviour
+from tests.world.broker import Message
 from tests.world.drawing import any_definition
 from tests.world.invariants import Broken, check, prompt
 from tests.world.ledger import Rows
@@ -16,6 +17,21 @@ PATIENCE = 3000
 """Things that may happen before a workflow that does not end is said to go on for ever."""
 
 _BAD = [behaviour for behaviour in Behaviour if behaviour is not Behaviour.OK]
+_MURKY = [Behaviour.TIMEOUT_AFTER, Behaviour.TIMEOUT_BEFORE, Behaviour.DROPPED_AFTER, Behaviour.GATEWAY_AFTER]
+
+
+Fate = Callable[["World", random.Random], None]
+
+
+def live(dice: random.Random, fate: Fate, rows: Callable[[Definition], Rows] = Rows) -> World:
+    """A drawn world meets its fate; where that breaks an invariant, the whole story is told with it."""
+    world = any_world(dice, rows)
+    try:
+        fate(world, dice)
+    except Exception as error:
+        error.add_note("\n".join(["", *map(str, world.definition.steps.values()), *world.story]))
+        raise
+    return world
 
 
 def any_world(dice: random.Random, rows: Callable[[Definition], Rows] = Rows) -> World:
@@ -23,15 +39,17 @@ def any_world(dice: random.Random, rows: Callable[[Definition], Rows] = Rows) ->
     definition = any_definition(dice)
     names = list(definition.steps)
     good, good_undo = dice.choice([0.5, 0.8, 0.95]), dice.choice([0.4, 0.7, 1.0])
+    bad = dice.choice([_BAD, _MURKY])
+    not_taken = dice.choice([0.0, 0.15, 0.4])
 
     def weather(row: str) -> Behaviour:
         fine = dice.random() < (good_undo if row.endswith(UNDO) else good)
-        return Behaviour.OK if fine else dice.choice(_BAD)
+        return Behaviour.OK if fine else dice.choice(bad)
 
     return World(
         definition,
         weather,
-        not_taken=frozenset(name for name in names if dice.random() < 0.15),
+        not_taken=frozenset(name for name in names if dice.random() < not_taken),
         # Only a service that honours no key and says so: any other is its definition's fault.
         careless=frozenset(name for name in names if not definition.steps[name].call.idempotent),
         rows=rows,
@@ -68,16 +86,18 @@ def disturbed(world: World, dice: random.Random) -> None:
     retried then, and all begins anew."""
     world.start()
     for _ in range(dice.choice([1, 1, 2, 3])):
-        for _ in range(dice.randint(0, 40)):
+        for _ in range(dice.randint(0, dice.choice([20, 80]))):
             _something(world, dice)
         calm(world)
-        if world.rows.head.status is WorkflowStatus.COMPLETED or world.order("retry") is not None:
+        if world.rows.head.status is WorkflowStatus.COMPLETED or dice.random() < 0.4:
+            return
+        if world.order("retry") is not None:
             return
     calm(world)
 
 
 def calm(world: World) -> None:
-    """No more faults: what is on its way arrives, what is in flight ends, the reconciler looks when something is due."""
+    """No more faults: what is on its way arrives, what is in flight ends, the reconciler looks at what is due."""
     for _ in range(PATIENCE):
         if world.broker.bag:
             world.deliver(world.broker.bag[0])
@@ -115,9 +135,13 @@ def _something(world: World, dice: random.Random) -> None:
             (2, lambda: world.crash(flight, again=dice.random() < 0.5)),
             (2, lambda: world.bury(flight)),
         ]
+    forged = Message(dice.choice([*world.definition.steps, *world.rows.steps, "nobody"]))
+    possible.append((1, lambda: world.deliver(forged, keep=True)))
     if due := world.due():
         chosen = due if dice.random() < 0.5 else [dice.choice(due)]
         possible += [(15, lambda: world.look(chosen)), (3, lambda: world.look(chosen, publish=False))]
+    else:
+        possible.append((1, lambda: world.look([dice.choice([*world.rows.steps, None])])))
     orders = [(2, "pause"), (4, "resume"), (1, "cancel"), (1, "retry")]
     possible += [(weight, lambda verb=verb: _order(world, dice, verb)) for weight, verb in orders]
     [chosen_one] = dice.choices([action for _, action in possible], [weight for weight, _ in possible])
@@ -131,11 +155,11 @@ def _time_passes(world: World, dice: random.Random) -> None:
     world.now = max(world.now, wakes_at) if wakes_at is not None and dice.random() < 0.5 else world.now + 2.0
 
 
-def _crash_at_once(world: World, dice: random.Random, message) -> None:  # type: ignore[no-untyped-def]
+def _crash_at_once(world: World, dice: random.Random, message: Message) -> None:
     flight = world.deliver(message)
     if flight is not None:
         world.crash(flight, again=dice.random() < 0.5)
 
 
 def _order(world: World, dice: random.Random, verb: str) -> None:
-    world.order(verb, compensate=verb != "cancel" or dice.random() < 0.8)
+    world.order(verb, compensate=verb != "cancel" or dice.random() < 0.5)

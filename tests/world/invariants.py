@@ -17,7 +17,7 @@ from orchestrator.states import (
     StepStatus,
     WorkflowStatus,
 )
-from orchestrator.workflow import Carrier, Head, Kind, StepState, undo_of, undone_by
+from orchestrator.workflow import Head, Kind, StepState, undo_of, undone_by
 from tests.world.books import Books
 from tests.world.ledger import Rows
 
@@ -69,8 +69,8 @@ class Invariants:
         self._counts_are_right()
         self._something_will_happen()
         for step in self.of(Kind.CALL):
-            completions = [event for _, event in self.rows.events if (event.type, event.step) == _COMPLETION(step)]
-            check(len(completions) <= 1, f"(4) {step.name} completes once, not {len(completions)} times")
+            times = sum(event.type == "step.completed" and event.step == step.name for _, event in self.rows.events)
+            check(times <= 1, f"(4) {step.name} completes once, not {times} times")
         if self.head.final:
             self.at_end()
 
@@ -125,6 +125,8 @@ class Invariants:
             late = [step.name for step in self.steps.values() if step.wake_at is not None]
             check(not late and head.wake_at is None, f"(1) a final workflow has nothing due, not {late or 'itself'}")
             return
+        if head.ending is None:
+            check(head.wake_at == head.deadline_at, f"(1) the deadline is at {head.deadline_at}, not {head.wake_at}")
         for step in self.steps.values():
             if step.status in (StepStatus.RUNNING, StepStatus.WAITING):
                 check(step.wake_at is not None, f"(1) {step.name} is {step.status} without a time to look at it")
@@ -212,7 +214,7 @@ class Invariants:
         check(not in_flight and not head.draining, f"(7) {step.name} is undone while {in_flight} is in flight")
         for other in self._undone_before(step):
             row = self.steps.get(undo_of(other.name))
-            settled = row is None and not head.compensate or row is not None and row.settled
+            settled = row.settled if row is not None else not head.compensate
             check(settled, f"(8) {step.name} is undone before {other.name}, which came after it")
 
     def _undone_before(self, step: StepState) -> list[StepState]:
@@ -343,15 +345,14 @@ def _took_part(invariants: Invariants, name: str) -> bool:
 
 
 def _undone_at(invariants: Invariants, undo: StepState) -> Iterable[float]:
-    step = invariants.steps[undone_by(undo.name)]
-    for other in invariants.of(Kind.CALL):
-        row = invariants.steps.get(undo_of(other.name))
-        if row is None or other.name == step.name:
-            continue
-        if invariants.definition.compensation == "sequential":
-            comes_first = other.completed_at is not None and other.completed_at > (step.completed_at or 0.0)
+    """When those ended that are undone before: one by one that is whoever ended before this one started."""
+    one_by_one = invariants.definition.compensation == "sequential"
+    for row in invariants.of(Kind.UNDO):
+        if one_by_one:
+            comes_first = row.completed_at is not None and undo.started_at is not None
+            comes_first = comes_first and row.name != undo.name and row.completed_at <= undo.started_at
         else:
-            comes_first = invariants.definition.graph.precedes(step.name, other.name)
+            comes_first = invariants.definition.graph.precedes(undone_by(undo.name), undone_by(row.name))
         if comes_first:
             yield _at(row)
 
@@ -359,10 +360,6 @@ def _undone_at(invariants: Invariants, undo: StepState) -> Iterable[float]:
 def _at(step: StepState) -> float:
     assert step.completed_at is not None, f"{step.name} has not settled"
     return step.completed_at
-
-
-def _COMPLETION(step: StepState) -> tuple[str, str]:  # noqa: N802
-    return "step.completed", step.name
 
 
 def _reachable(status: StepStatus | WorkflowStatus, moves: Mapping) -> set:  # type: ignore[type-arg]

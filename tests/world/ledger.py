@@ -1,7 +1,7 @@
 """Rows in memory that moves are applied to exactly as `orchestrator.ledger.book` applies them to tables.
 
 The moves get copies, by name; only what a move says it changed or added is written back, and the workflow's own row
-only where there was an event. So a move that changes a step without `Workflow.change` loses its write here as there.
+only where it changed. So a move that changes a step without `Workflow.change` loses its write here as there.
 """
 
 import json
@@ -62,7 +62,7 @@ class Rows:
         for name, step in workflow.added.items():
             assert name not in self.steps, f"{name} is added, but has a row already"
             self.steps[name] = _stored(step)
-        if workflow.events:
+        if workflow.head_changed:
             self.head = replace(workflow.head)
         self.events.extend((now, event) for event in workflow.events)
 

@@ -64,6 +64,7 @@ class World:
         self.books = Books(careless)
         self.now = 1000.0
         self.flights: list[Flight] = []
+        self.calls: list[str] = []
         self.story: list[str] = []
         self.refusals: list[tuple[str, Refusal]] = []
         self.invariants = Invariants(definition, self.rows, self.books)
@@ -85,6 +86,8 @@ class World:
         reply, publication = self._make([Claim(WORKFLOW, message.step, worker)], f"deliver {message}")
         self.broker.publish(publication)
         if isinstance(reply, Claimed):
+            was = before[1][message.step].status
+            check(was is StepStatus.PENDING, f"(4) {message.step} is called although it is {was}")
             flight = Flight(message, message.step, reply.attempt, worker, self._call(reply.step), self.now + lasting)
             self.flights.append(flight)
             return flight
@@ -187,11 +190,13 @@ class World:
             undo = self.definition.steps[undone_by(step.name)].compensate
             assert undo is not None
             self.invariants.undo_starts(step)
+            self.calls.append(step.name)
             answer = self.books.refund(undone_by(step.name), key, self.weather(step.name))
             return judge(answer, success=None, result=None, idempotent=undo.idempotent, now=self.now)
         self.invariants.call_starts(step)
         if step.name in self.not_taken:
             return Skipped("its condition did not hold")
+        self.calls.append(step.name)
         answer = self.books.charge(step.name, key, self.weather(step.name))
         idempotent = self.definition.steps[step.name].call.idempotent
         return judge(answer, success=None, result=None, idempotent=idempotent, now=self.now)
