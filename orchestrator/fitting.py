@@ -46,6 +46,7 @@ _WANTED = {
     "dependentRequired": "lacks fields that others in it need: {0}",
     "contains": "must hold an element that fits {0}",
     "not": "must not fit {0}",
+    "unevaluatedProperties": "has fields that are not known here",
     "oneOf": "fits more than one of the forms that are allowed",
 }
 
@@ -65,7 +66,7 @@ def _faults(error: ValidationError) -> Iterator[Fault]:
     if error.validator == "required":
         missing = [name for name in wanted if name not in instance]
         yield from (Fault(_below(place, name), "is missing") for name in missing)
-    elif error.validator in ("additionalProperties", "unevaluatedProperties") and wanted is False:
+    elif error.validator == "additionalProperties" and wanted is False:
         yield from _surplus(_json(error.schema), instance, place)
     else:
         yield Fault(place, _message(error))
@@ -87,6 +88,8 @@ def _message(error: ValidationError) -> str:
         return f"must be {' or '.join(_ARTICLES.get(kind, kind) for kind in kinds)}"
     if keyword in ("anyOf", "oneOf") and error.context:
         return f"fits none of the forms that are allowed: {_alternatives(error)}"
+    if error.validator is None:
+        return "holds something that may not be given"
     if keyword in _WANTED:
         return _WANTED[keyword].format(_shown(wanted if isinstance(wanted, str) else json.dumps(wanted)))
     return f"does not fit `{keyword}` of the input schema"
