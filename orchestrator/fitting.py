@@ -47,6 +47,7 @@ _WANTED = {
     "contains": "must hold an element that fits {0}",
     "not": "must not fit {0}",
     "unevaluatedProperties": "has fields that are not known here",
+    "None": "holds something that may not be given",  # no keyword: the schema is `false`
     "oneOf": "fits more than one of the forms that are allowed",
 }
 
@@ -88,8 +89,6 @@ def _message(error: ValidationError) -> str:
         return f"must be {' or '.join(_ARTICLES.get(kind, kind) for kind in kinds)}"
     if keyword in ("anyOf", "oneOf") and error.context:
         return f"fits none of the forms that are allowed: {_alternatives(error)}"
-    if error.validator is None:
-        return "holds something that may not be given"
     if keyword in _WANTED:
         return _WANTED[keyword].format(_shown(wanted if isinstance(wanted, str) else json.dumps(wanted)))
     return f"does not fit `{keyword}` of the input schema"
