@@ -3,19 +3,20 @@
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from orchestrator.call import Caller
 from orchestrator.errors import ExpressionError
+from orchestrator.jsontype import Json
 from orchestrator.judging import judge
 from orchestrator.ledger.clerk import Clerk
 from orchestrator.ledger.materials import Materials
 from orchestrator.moves.claiming import Refusal
 from orchestrator.moves.move import Settle
-from orchestrator.moves.settling import Settled
+from orchestrator.moves.settling import NO_CALL, Settled
 from orchestrator.outcome import Failed, Outcome, Skipped, StepError
-from orchestrator.request import Surroundings, request_for, scope_of
+from orchestrator.request import Surroundings, request_for, scope_of, shown
 from orchestrator.states import Effect
 from orchestrator.workflow import Kind, Publication
 
@@ -47,8 +48,9 @@ def attempt(bench: Bench, workflow_id: str, step: str) -> Settled | Refusal:
     claimed = bench.clerk.claim(workflow_id, step, bench.name)
     if isinstance(claimed, Refusal):
         return claimed
-    outcome = _outcome(bench, claimed)
-    settle = Settle(workflow_id, step, claimed.attempt, outcome, random.random())  # noqa: S311 - jitter, not a secret
+    outcome, called = _outcome(bench, claimed)
+    share = random.random()  # noqa: S311 - jitter, not a secret
+    settle = Settle(workflow_id, step, claimed.attempt, outcome, share, called)
     # The call was made: its outcome is worth waiting for a database that is away for a while.
     made = bench.clerk.settle(settle, patience=SETTLE_PATIENCE)
     bench.publish(made.publication)
@@ -57,17 +59,18 @@ def attempt(bench: Bench, workflow_id: str, step: str) -> Settled | Refusal:
     return made.reply if made.reply is not None else Settled.LATE
 
 
-def _outcome(bench: Bench, materials: Materials) -> Outcome:
-    """Everything between claim and settle: no transaction is open."""
+def _outcome(bench: Bench, materials: Materials) -> tuple[Outcome, Mapping[str, Json]]:
+    """Everything between claim and settle: no transaction is open. Also what was called, for the audit log."""
     call = materials.call
     try:
         if (skipped := _condition(bench, materials)) is not None:
-            return skipped
+            return skipped, NO_CALL
         request = request_for(materials, bench.around)
     except ExpressionError as error:
-        return Failed(StepError("expression", str(error)), Effect.NONE, retryable=False)
+        return Failed(StepError("expression", str(error)), Effect.NONE, retryable=False), NO_CALL
     answer = bench.caller.call(request)
-    return judge(answer, success=call.success, result=call.result, idempotent=call.idempotent, now=time.time())
+    outcome = judge(answer, success=call.success, result=call.result, idempotent=call.idempotent, now=time.time())
+    return outcome, shown(materials, request)
 
 
 def _condition(bench: Bench, materials: Materials) -> Outcome | None:

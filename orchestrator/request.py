@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote, urlencode
@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 from orchestrator.call import Request
 from orchestrator.definition import Call
 from orchestrator.errors import ExpressionError
+from orchestrator.expressions import Template
 from orchestrator.jsontype import Json
 from orchestrator.ledger.materials import Materials
 from orchestrator.sealing import Sealer, merged, without
@@ -61,6 +62,23 @@ def request_for(materials: Materials, around: Surroundings) -> Request:
     headers |= {name: _text(template.render(scope), f"header {name}") for name, template in call.headers.items()}
     headers |= _control_headers(materials, scope)
     return Request(call.method, _url(call, scope), headers, body, call.timeout)
+
+
+def shown(materials: Materials, request: Request) -> dict[str, Json]:
+    """What the audit log keeps of a request: no body, and where something secret is read, the expression instead."""
+    call, sensitive = materials.call, materials.definition.sensitive
+    private = any(_reads_private(template, sensitive) for template in (call.target_url, *call.query.values()))
+    key = call.idempotency_key
+    return {
+        "method": request.method,
+        "url": call.target_url.source if private else request.url,
+        "key": key.source if key and _reads_private(key, sensitive) else request.headers["Idempotency-Key"],
+    }
+
+
+def _reads_private(template: Template, sensitive: Iterable[str]) -> bool:
+    reads = template.references
+    return bool(reads.secrets) or any(reads.touches(path) for path in sensitive)
 
 
 def _control_headers(materials: Materials, scope: Mapping[str, Json]) -> dict[str, str]:
