@@ -106,6 +106,12 @@ class Definition:
         return {step.fallback: step.name for step in self.steps.values() if step.fallback is not None}
 
     @cached_property
+    def secrets(self) -> frozenset[str]:
+        """The names that `${secret.NAME}` reads anywhere in it."""
+        calls = [call for step in self.steps.values() for call in (step.call, step.compensate) if call is not None]
+        return frozenset().union(*(call.references.secrets for call in calls))
+
+    @cached_property
     def route(self) -> Graph:
         """What follows what where nothing fails: the fallback steps left out."""
         return Graph({name: step.after for name, step in self.steps.items() if name not in self.stands_in_for})

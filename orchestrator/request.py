@@ -4,7 +4,6 @@ import json
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from urllib.parse import quote, urlencode
 
 from orchestrator.call import Request
@@ -13,6 +12,7 @@ from orchestrator.errors import ExpressionError
 from orchestrator.expressions import Template
 from orchestrator.jsontype import Json
 from orchestrator.ledger.materials import Materials
+from orchestrator.moments import iso
 from orchestrator.sealing import Sealer, merged, without
 from orchestrator.states import StepStatus
 from orchestrator.tracing import child_of
@@ -43,7 +43,7 @@ def scope_of(materials: Materials, around: Surroundings) -> dict[str, Json]:
         "workflow": {
             "id": materials.workflow_id,
             "type": materials.definition.type,
-            "createdAt": datetime.fromtimestamp(materials.created_at, UTC).isoformat(timespec="milliseconds"),
+            "createdAt": iso(materials.created_at),
         },
         "vars": around.variables,
         "secret": around.secrets,

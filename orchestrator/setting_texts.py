@@ -107,17 +107,19 @@ def api_keys(text: str) -> tuple[str, ...]:
 
 
 def encryption_key(text: str) -> str:
-    """32 bytes in base64 (either alphabet): what Fernet takes."""
-    try:
-        length = len(base64.b64decode(text, altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError):
-        length = 0
-    if length != 32:
-        raise ValueError(
-            "not 32 bytes in base64; make one with: "
-            "python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'"
-        )
-    return text
+    """Keys of 32 bytes in base64 (either alphabet), as Fernet takes them: the present one, older ones after it."""
+    keys = [key.strip() for key in text.split(",")]
+    for key in keys:
+        try:
+            length = len(base64.b64decode(key, altchars=b"-_", validate=True))
+        except (binascii.Error, ValueError):
+            length = 0
+        if length != 32:
+            raise ValueError(
+                "not 32 bytes in base64; make one with: "
+                "python -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'"
+            )
+    return ",".join(keys)
 
 
 def public_url(text: str) -> str:

@@ -96,8 +96,14 @@ def _of_type(name: Json) -> Definition:
 
 
 def _inline(document: Json) -> Definition:
+    """Whoever may start workflows may bring a definition, but not one that sends our secrets where they like."""
     try:
-        return read_document(document)
+        definition = read_document(document)
     except DefinitionError as error:
         faults = [Fault(f"definition.{fault.place}".rstrip("."), fault.message) for fault in error.faults]
         raise DefinitionError(faults) from None
+    if definition.secrets:
+        names = ", ".join(f"secret.{name}" for name in sorted(definition.secrets))
+        message = f"reads {names}: only definitions in the orchestrator's own folder may read secrets"
+        raise DefinitionError([Fault("definition", message)])
+    return definition

@@ -87,10 +87,15 @@ def _translated() -> Iterator[None]:
     except (OperationalError, InterfaceError, PoolTimeout) as error:
         raise Unavailable(str(error.__cause__ or error).strip()) from error
     except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) == _NO_TABLE:
+            raise Unavailable("the ledger has no tables yet: run `orchestrator migrate`") from error
         if not error.connection_invalidated:
             raise
         raise Unavailable(str(error.__cause__ or error).strip()) from error
 
+
+_NO_TABLE = "42P01"
+"""PostgreSQL's `undefined_table`."""
 
 CLOCKS: dict[str, ColumnElement[float]] = {
     "postgresql": literal_column("extract(epoch FROM clock_timestamp())::double precision", Double),

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from orchestrator.errors import ExpressionError
 from orchestrator.jsontype import Json
 from orchestrator.ledger.scopes import ReadSteps, context_of, keys_of
+from orchestrator.moments import iso
 from orchestrator.workflow import Workflow
 
 
@@ -21,7 +22,7 @@ def output_of(connection: Connection, workflow: Workflow, variables: Mapping[str
     scope: dict[str, Json] = {
         "context": context_of(connection, head.id) if reads.context else {},
         "steps": ReadSteps(connection, keys_of(head.id, definition, names)).scope(head.id, definition, names),
-        "workflow": {"id": head.id, "type": head.type, "createdAt": head.created_at},
+        "workflow": {"id": head.id, "type": head.type, "createdAt": iso(head.created_at)},
         "vars": variables,
     }
     try:

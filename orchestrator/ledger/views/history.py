@@ -8,8 +8,8 @@ from orchestrator.errors import Fault, FaultyInput
 from orchestrator.jsontype import Json
 from orchestrator.ledger.book import Ledger
 from orchestrator.ledger.tables import events
-from orchestrator.ledger.views.moments import iso
 from orchestrator.ledger.views.snapshot import check_exists, snapshot
+from orchestrator.moments import iso
 
 _LARGEST = 2**63 - 1
 

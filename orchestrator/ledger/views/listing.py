@@ -15,7 +15,7 @@ from orchestrator.errors import Fault, FaultyInput
 from orchestrator.jsontype import Json
 from orchestrator.ledger.book import Ledger
 from orchestrator.ledger.tables import workflows
-from orchestrator.ledger.views.moments import iso, took_ms
+from orchestrator.moments import iso, took_ms
 from orchestrator.states import Compensation, WorkflowStatus
 
 CLOCK_SLACK = 600.0

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.jsontype import Json
-from orchestrator.ledger.views.moments import iso
+from orchestrator.moments import iso
 from orchestrator.states import FINAL, Compensation, StepStatus, WorkflowStatus
 from orchestrator.workflow import Kind, StepState, undone_by
 

@@ -9,8 +9,8 @@ from orchestrator.jsontype import Json
 from orchestrator.ledger.book import Ledger
 from orchestrator.ledger.scopes import ReadSteps, context_of, keys_of
 from orchestrator.ledger.tables import steps, workflows
-from orchestrator.ledger.views.moments import iso
 from orchestrator.ledger.views.snapshot import missing, snapshot
+from orchestrator.moments import iso
 from orchestrator.states import FINAL, WorkflowStatus
 from orchestrator.workflow import Kind
 

@@ -5,7 +5,7 @@ from sqlalchemy import select
 from orchestrator.jsontype import Json
 from orchestrator.ledger.book import Ledger
 from orchestrator.ledger.tables import workers
-from orchestrator.ledger.views.moments import iso
+from orchestrator.moments import iso
 
 
 def workers_alive(ledger: Ledger) -> list[Json]:

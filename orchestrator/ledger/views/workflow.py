@@ -8,8 +8,8 @@ from orchestrator.definition import Definition
 from orchestrator.jsontype import Json
 from orchestrator.ledger.book import Ledger
 from orchestrator.ledger.tables import steps, workflows
-from orchestrator.ledger.views.moments import iso, took_ms
 from orchestrator.ledger.views.snapshot import missing, snapshot
+from orchestrator.moments import iso, took_ms
 from orchestrator.states import StepStatus
 from orchestrator.workflow import undo_of
 
