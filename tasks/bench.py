@@ -51,7 +51,7 @@ def held() -> Held:
 def _set_up() -> Held:
     settings = Settings.from_environment()
     name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(2)}"
-    ledger = Ledger(Database(settings.database_url), settings.vars)
+    ledger = Ledger(Database(settings.database_url), settings.vars, destinations=len(settings.notify))
     publish = Dispatch(app.tasks["orchestrator.step"])
     reconciler = Reconciler(ledger, RedisQueue(app), publish, name)
     caller = Caller(

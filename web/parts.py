@@ -41,11 +41,16 @@ def assembled(
     """The parts as given, and from the settings where not. Nothing is connected yet."""
     return Parts(
         settings=settings,
-        ledger=ledger or Ledger(Database(settings.database_url, pool_size=CONNECTIONS), settings.vars),
+        ledger=ledger or _ledger(settings),
         definitions=read_folder(settings.definitions) if definitions is None else definitions,
         sealer=Sealer(settings.key().split(",")),
         publish=publish or Dispatch(step, at_once=FEW),
     )
+
+
+def _ledger(settings: Settings) -> Ledger:
+    database = Database(settings.database_url, pool_size=CONNECTIONS)
+    return Ledger(database, settings.vars, destinations=len(settings.notify))
 
 
 def parts() -> Parts:

@@ -47,8 +47,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("notices", schema=None) as batch_op:
         batch_op.create_index(
-            "ix_notices_due_at",
-            ["due_at"],
+            "ix_notices_destination_due_at",
+            ["destination", "due_at"],
             unique=False,
             postgresql_where=sa.text("due_at IS NOT NULL"),
             sqlite_where=sa.text("due_at IS NOT NULL"),
@@ -99,6 +99,7 @@ def upgrade() -> None:
         postgresql_with={"fillfactor": 70},
     )
     with op.batch_alter_table("workflows", schema=None) as batch_op:
+        batch_op.create_index("ix_workflows_compensation_id", ["compensation", "id"], unique=False)
         batch_op.create_index(
             "ix_workflows_completed_at",
             ["completed_at"],

@@ -40,7 +40,7 @@ def opened_ledger(settings: Settings) -> Iterator[Ledger]:
     with opened_database(settings.database_url) as database:
         if pending(database) is not None:
             raise Unavailable("the ledger's tables are not those of this release; bring them up: orchestrator migrate")
-        yield Ledger(database, settings.vars)
+        yield Ledger(database, settings.vars, destinations=len(settings.notify))
 
 
 def bring_up_tables(settings: Settings, patience: float = 0.0) -> None:

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from sqlalchemy import Connection
 
+from orchestrator.changes import log_changes
 from orchestrator.errors import Unavailable
 from orchestrator.jsontype import Json
 from orchestrator.ledger.definitions import Definitions
@@ -29,12 +30,18 @@ class Made(Generic[Reply]):
 
 
 class Ledger:
-    """The tables, and the only code that writes them. `variables` are what `${vars.NAME}` reads in outputs."""
+    """The tables, and the only code that writes them.
 
-    def __init__(self, database: Database, variables: Mapping[str, str] | None = None) -> None:
+    `variables` are what `${vars.NAME}` reads in outputs; `destinations` says at how many places ops are told.
+    """
+
+    def __init__(
+        self, database: Database, variables: Mapping[str, str] | None = None, *, destinations: int = 0
+    ) -> None:
         self.database = database
         self.definitions = Definitions()
         self.variables = dict(variables or {})
+        self.destinations = destinations
 
     def make(self, moves: Sequence[Move[Reply]], *, patience: float = 0.0) -> list[Made[Reply]]:
         """Apply the moves, in their order, in one transaction; for `patience` seconds while the database is away.
@@ -46,7 +53,8 @@ class Ledger:
         while True:
             try:
                 with self.database.transaction() as connection:
-                    made, _ = self.make_in(connection, moves)
+                    made, workflows = self.make_in(connection, moves)
+                log_all(workflows)
                 return made
             except Unavailable:
                 if time.monotonic() + pause > give_up_at:
@@ -59,7 +67,8 @@ class Ledger:
     ) -> tuple[list[Made[Reply]], dict[str, Workflow]]:
         """Apply the moves in the caller's transaction; also gives back the workflows they were made on.
 
-        With `context` those come with what their requests are made of.
+        With `context` those come with what their requests are made of. The caller logs them (`log_all`) once its
+        transaction is committed.
         """
         rows = Rows(connection)
         heads, now = rows.lock({move.workflow_id for move in moves}, context=context)
@@ -86,12 +95,20 @@ class Ledger:
         return workflows
 
     def _record(self, rows: Rows, workflows: list[Workflow], now: float) -> None:
-        rows.write(workflows, now)
+        rows.write_steps(workflows)
         outputs: dict[str, Json] = {}
         for workflow in workflows:
             if workflow.head.status is WorkflowStatus.COMPLETED and workflow.definition.output is not None:
                 outputs[workflow.head.id] = output_of(rows.connection, workflow, self.variables)
+        # After the outputs: where one cannot be made, an event says so.
+        rows.write_events(workflows, now, self.destinations)
         rows.write_heads([workflow.head for workflow in workflows if workflow.head_changed], outputs)
+
+
+def log_all(workflows: Mapping[str, Workflow]) -> None:
+    """A line for each change of state that was committed."""
+    for workflow in workflows.values():
+        log_changes(workflow.head.id, workflow.head.type, workflow.events)
 
 
 def _make(move: Move[Reply], workflow: Workflow | None, now: float) -> Made[Reply]:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 
 from orchestrator.errors import Unavailable
-from orchestrator.ledger.book import Ledger, Made
+from orchestrator.ledger.book import Ledger, Made, log_all
 from orchestrator.ledger.materials import Gathering, Materials
 from orchestrator.ledger.scopes import ReadSteps
 from orchestrator.moves.claiming import Claimed, Refusal
@@ -111,10 +111,12 @@ def make_together(ledger: Ledger, moves: Sequence[Claim | Settle]) -> list[Answe
             if isinstance(one.reply, Claimed)
         }
         read = ReadSteps(connection, {key for gathering in gatherings.values() for key in gathering.keys})
-        return [
+        answers: list[Answered] = [
             Made(gatherings[place].with_steps(read) if place in gatherings else _plain(one.reply), one.publication)
             for place, one in enumerate(made)
         ]
+    log_all(workflows)
+    return answers
 
 
 def _plain(reply: Claimed | Refusal | Settled | None) -> Refusal | Settled | None:

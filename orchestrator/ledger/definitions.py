@@ -52,3 +52,7 @@ class Definitions:
         while len(self._known) >= MOST_KNOWN:
             self._known.pop(next(iter(self._known), definition.version), None)
         self._known[definition.version] = definition
+
+    def forget(self, definition: Definition) -> None:
+        """The version may not be in the ledger any more."""
+        self._known.pop(definition.version, None)

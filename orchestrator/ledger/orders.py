@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from orchestrator.changes import log_changes
 from orchestrator.definition import Definition
 from orchestrator.errors import Conflict, NotFound
-from orchestrator.ledger.book import Ledger
+from orchestrator.ledger.book import Ledger, log_all
 from orchestrator.ledger.rows import Rows
-from orchestrator.ledger.starting import Start, Started, existing, start_in
+from orchestrator.ledger.starting import Start, Started, existing, log_started, start_in
 from orchestrator.ledger.tables import events, workflows
 from orchestrator.moves.move import Control
 from orchestrator.states import WorkflowStatus
-from orchestrator.workflow import Publication
+from orchestrator.workflow import Event, Publication
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ def order(ledger: Ledger, control: Control) -> Ordered:
         if control.workflow_id not in found:
             raise NotFound(f"there is no workflow {control.workflow_id}")
         status = found[control.workflow_id].head.status
+    log_all(found)
     return Ordered(control.workflow_id, status, made.publication)
 
 
@@ -55,12 +57,14 @@ def rerun(ledger: Ledger, workflow_id: str, actor: str, key: str | None = None) 
                     f"it is {head.status.value}: wait for its end, or cancel it, before starting a fresh copy"
                 )
             started = start_in(ledger, connection, definition, wanted)
-            _record(connection, workflow_id, started.workflow_id, actor, now)
+            event = _record(connection, workflow_id, started.workflow_id, actor, now)
     except IntegrityError:
         # Two calls at the same moment with one key: the unique index let the other in.
         if (found := existing(ledger, definition, wanted)) is None:
             raise
         return found
+    log_started(started, definition, wanted)
+    log_changes(workflow_id, definition.type, [event])
     return started
 
 
@@ -74,10 +78,12 @@ def _copy_of(ledger: Ledger, workflow_id: str, actor: str, key: str | None) -> t
     return definition, Start(row.context, row.sealed, key, f"rerun of {workflow_id}", actor=actor)
 
 
-def _record(connection: Connection, original: str, copy: str, actor: str, now: float) -> None:
+def _record(connection: Connection, original: str, copy: str, actor: str, now: float) -> Event:
     """Both audit logs say where the copy came from."""
-    event = {"at": now, "type": "workflow.rerun", "step": None, "details": {"by": actor, "from": original, "to": copy}}
-    connection.execute(insert(events), [{"workflow_id": one, **event} for one in (original, copy)])
+    event = Event("workflow.rerun", details={"by": actor, "from": original, "to": copy})
+    row = {"at": now, "type": event.type, "step": None, "details": event.details}
+    connection.execute(insert(events), [{"workflow_id": one, **row} for one in (original, copy)])
+    return event
 
 
 _STARTED_WITH = select(workflows.c.version, workflows.c.context, workflows.c.sealed).where(

@@ -7,7 +7,8 @@ from sqlalchemy import JSON, Connection, Executable, Row, bindparam, insert, sel
 
 from orchestrator.jsontype import Json
 from orchestrator.ledger.engine import CLOCKS
-from orchestrator.ledger.tables import events, steps, workflows
+from orchestrator.ledger.tables import events, notices, steps, workflows
+from orchestrator.notice import notices_of
 from orchestrator.states import Compensation, Effect, StepStatus, WorkflowStatus
 from orchestrator.workflow import UNCHANGED, Carrier, Head, Kind, Loader, StepState, Workflow
 
@@ -141,8 +142,8 @@ class Rows:
 
         return load
 
-    def write(self, changed: Sequence[Workflow], now: float) -> None:
-        """Write the steps and events that the moves changed, added and recorded (not the workflows' own rows)."""
+    def write_steps(self, changed: Sequence[Workflow]) -> None:
+        """Write the steps that the moves changed and added."""
         plain: list[dict[str, Json]] = []
         answered: list[dict[str, Json]] = []
         added: list[dict[str, Json]] = []
@@ -154,7 +155,13 @@ class Rows:
         self._many(_WRITE_STEP, plain)
         self._many(_WRITE_ANSWER, answered)
         self._many(insert(steps), added)
+
+    def write_events(self, changed: Sequence[Workflow], now: float, destinations: int) -> None:
+        """Write the events that were recorded, with what ops are to be told of them at each destination."""
         self._many(insert(events), [row for workflow in changed for row in event_rows(workflow, now)])
+        if destinations:
+            told = [row for workflow in changed for row in _notice_rows(workflow, now, destinations)]
+            self._many(insert(notices), told)
 
     def write_heads(self, heads: Iterable[Head], outputs: Mapping[str, Json]) -> None:
         """Write the workflows' own rows, with the output of those that completed."""
@@ -184,6 +191,22 @@ def event_rows(workflow: Workflow, now: float) -> list[dict[str, Json]]:
             "details": dict(event.details),
         }
         for event in workflow.events
+    ]
+
+
+def _notice_rows(workflow: Workflow, now: float, destinations: int) -> list[dict[str, Json]]:
+    return [
+        {
+            "workflow_id": notice.workflow_id,
+            "destination": destination,
+            "kind": notice.matter,
+            "details": notice.details,
+            "created_at": now,
+            "due_at": now,
+            "attempts": 0,
+        }
+        for notice in notices_of(workflow)
+        for destination in range(destinations)
     ]
 
 

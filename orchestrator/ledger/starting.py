@@ -6,6 +6,7 @@ import uuid_utils
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from orchestrator.changes import log_changes
 from orchestrator.definition import Definition
 from orchestrator.errors import StartKeyReused
 from orchestrator.jsontype import Json
@@ -14,7 +15,7 @@ from orchestrator.ledger.rows import new_step
 from orchestrator.ledger.tables import events, steps, workflows
 from orchestrator.moves.advancing import GRACE
 from orchestrator.states import Compensation, WorkflowStatus
-from orchestrator.workflow import Carrier, Publication, StepState
+from orchestrator.workflow import Carrier, Event, Publication, StepState
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +49,23 @@ def start(ledger: Ledger, definition: Definition, wanted: Start) -> Started:
     Raises StartKeyReused where the key was used with another body. Two calls at the same moment with one key: the
     unique index lets one in, the other finds its row.
     """
-    if (found := existing(ledger, definition, wanted)) is not None:
-        return found
-    try:
-        with ledger.database.transaction() as connection:
-            started = start_in(ledger, connection, definition, wanted)
-    except IntegrityError:
-        if (found := existing(ledger, definition, wanted)) is None:
-            raise
-        return found
-    ledger.definitions.remember(definition)
-    return started
+    tries = 3
+    while True:
+        tries -= 1
+        if (found := existing(ledger, definition, wanted)) is not None:
+            return found
+        try:
+            with ledger.database.transaction() as connection:
+                started = start_in(ledger, connection, definition, wanted)
+        except IntegrityError:
+            # Somebody used the key meanwhile; or the version, long unused, was deleted since this process saw it.
+            ledger.definitions.forget(definition)
+            if not tries:
+                raise
+            continue
+        ledger.definitions.remember(definition)
+        log_started(started, definition, wanted)
+        return started
 
 
 def start_in(ledger: Ledger, connection: Connection, definition: Definition, wanted: Start) -> Started:
@@ -69,12 +76,22 @@ def start_in(ledger: Ledger, connection: Connection, definition: Definition, wan
     connection.execute(insert(workflows), _workflow_row(workflow_id, definition, wanted, now))
     rows, publication = _first_steps(workflow_id, definition, now)
     connection.execute(insert(steps), [new_step(workflow_id, row) for row in rows])
-    details = {"type": definition.type, "version": definition.version, "by": wanted.actor}
+    event = _first_event(definition, wanted)
     connection.execute(
         insert(events),
-        {"workflow_id": workflow_id, "at": now, "type": "workflow.started", "step": None, "details": details},
+        {"workflow_id": workflow_id, "at": now, "type": event.type, "step": None, "details": event.details},
     )
     return Started(workflow_id, publication)
+
+
+def log_started(started: Started, definition: Definition, wanted: Start) -> None:
+    """The line that says so, once the transaction is committed."""
+    log_changes(started.workflow_id, definition.type, [_first_event(definition, wanted)])
+
+
+def _first_event(definition: Definition, wanted: Start) -> Event:
+    details = {"type": definition.type, "version": definition.version, "by": wanted.actor}
+    return Event("workflow.started", details=details)
 
 
 def _workflow_row(workflow_id: str, definition: Definition, wanted: Start, now: float) -> dict[str, Json]:

@@ -59,6 +59,7 @@ workflows = Table(
     postgresql_with={"fillfactor": 70},
 )
 Index("ix_workflows_type_id", workflows.c.type, workflows.c.id)
+Index("ix_workflows_compensation_id", workflows.c.compensation, workflows.c.id)
 Index("ix_workflows_status_id", workflows.c.status, workflows.c.id)
 Index("ix_workflows_version", workflows.c.version)  # which versions no workflow uses
 Index(
@@ -142,7 +143,8 @@ notices = Table(
 )
 Index("ix_notices_workflow_id", notices.c.workflow_id)
 Index(
-    "ix_notices_due_at",
+    "ix_notices_destination_due_at",
+    notices.c.destination,
     notices.c.due_at,
     postgresql_where=notices.c.due_at.is_not(None),
     sqlite_where=notices.c.due_at.is_not(None),
