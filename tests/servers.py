@@ -187,10 +187,14 @@ class Databases:
 
 
 class PostgresServer(Server):
-    """A private PostgreSQL that forgets safely: nothing is synced, tests need no durability across a power cut."""
+    """A private PostgreSQL that forgets safely: nothing is synced, tests need no durability across a power cut.
 
-    def __init__(self, folder: Path) -> None:
+    `settings` are those of the server that shall differ from that.
+    """
+
+    def __init__(self, folder: Path, **settings: str) -> None:
         super().__init__(folder / "postgres.log")
+        self.settings = settings
         self.folder = folder
         self.port = free_port()
         self.password = secrets.token_hex(16)
@@ -223,10 +227,12 @@ class PostgresServer(Server):
         )
         assert self.child is not None
         assert self.child.wait(60) == 0, self.log.read_text()
-        self.launch_again(binaries, cluster)
+        self._binaries = binaries
+        self.launch_again()
 
-    def launch_again(self, binaries: Path, cluster: Path) -> None:
+    def launch_again(self) -> None:
         """Start the server on its cluster."""
+        binaries, cluster = self._binaries, self.folder / "cluster"
         options = {
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
@@ -236,6 +242,7 @@ class PostgresServer(Server):
             "max_connections": "300",
             "shared_buffers": "64MB",
             "dynamic_shared_memory_type": "mmap",
+            **self.settings,
         }
         command = [str(binaries / "postgres"), "-D", str(cluster), "-p", str(self.port)]
         for name, value in options.items():
@@ -244,7 +251,7 @@ class PostgresServer(Server):
         self.wait_ready(self._answers)
 
     def stop(self) -> None:
-        """End it at once; nothing of it is kept."""
+        """End it at once, as a crash of the server would."""
         self.end(signal.SIGQUIT)
 
     def _answers(self) -> bool:

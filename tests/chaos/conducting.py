@@ -1,0 +1,150 @@
+"""One run: processes, clients and faults from a seed, then a quiet while, then the record of what happened."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from orchestrator.errors import Unavailable
+from orchestrator.ledger.engine import Database
+from orchestrator.ledger.tables import workflows
+from tests.chaos.drawing import any_documents
+from tests.chaos.faults import FAULTS, Course, Episode, episodes
+from tests.chaos.load import Load, planned
+from tests.chaos.record import Happened, Record, read_books, read_ledger
+from tests.chaos.replaying import FINAL
+from tests.chaos.stage import Kind, Stage, staged
+
+TICK = 0.02
+WARM = 3.0
+"""Seconds of work before the first fault."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is made of: with the same plan it is the same run, as far as real processes can be.
+
+    `minutes` of faults; `calm` seconds at least between two of them (work must go on within 15 s); `scale` shortens
+    the long ones; `rate` starts a second; `faults` are all there are where it is empty.
+    """
+
+    seed: int
+    kind: Kind
+    minutes: float
+    workers: int = 3
+    faults: tuple[str, ...] = ()
+    calm: float = 16.0
+    scale: float = 1.0
+    rate: float = 3.0
+    patience: float = 60.0
+
+    @property
+    def command(self) -> str:
+        """What to type to see the run again."""
+        words = [f"python -m tests.chaos --seed {self.seed} --minutes {self.minutes:g} --database {self.kind}"]
+        words.append(f"--workers {self.workers} --calm {self.calm:g} --scale {self.scale:g} --rate {self.rate:g}")
+        if self.faults:
+            words.append(f"--faults {','.join(self.faults)}")
+        return " ".join(words)
+
+
+def conduct(plan: Plan, folder: Path, tell: Callable[[str], None] = lambda line: None) -> Record:
+    """Run it; what the processes wrote stays in `folder`."""
+    documents = any_documents(plan.seed)
+    with staged(folder, plan.kind, documents, seed=plan.seed, workers=plan.workers) as stage:
+        types = [str(document["type"]) for document in documents]
+        starts = planned(plan.seed, types, seconds=plan.minutes * 60 + WARM, rate=plan.rate)
+        load = Load(stage.url, plan.seed, starts)
+        try:
+            load.begin()
+            happened = _Conductor(stage, plan, tell).conduct()
+            quiet_at = time.time()
+            tell("quiet: until everything has ended")
+            _tend_until(stage, lambda: not load.busy and _all_ended(stage), plan.patience)
+        finally:
+            load.stop()
+        told = read_ledger(stage.database_url, stage.definitions)
+        at = time.time()
+        return Record(told, read_books(stage.books), load.starts, happened, quiet_at, at)
+
+
+class _Conductor:
+    """Lets one episode after the other happen, and keeps the processes running meanwhile."""
+
+    def __init__(self, stage: Stage, plan: Plan, tell: Callable[[str], None]) -> None:
+        self._stage = stage
+        self._plan = plan
+        self._tell = tell
+
+    def conduct(self) -> list[Happened]:
+        """Everything that happened in the plan's time."""
+        end = time.monotonic() + WARM + self._plan.minutes * 60
+        _tend_until(self._stage, lambda: False, WARM)
+        happened = []
+        for episode in episodes(self._plan.seed, self._plan.kind, self._plan.faults, self._plan.calm):
+            happened.append(self._play(episode))
+            rest = min(episode.rest, end - time.monotonic())
+            if rest <= 0:
+                break
+            _tend_until(self._stage, lambda: False, rest)
+        return happened
+
+    def _play(self, episode: Episode) -> Happened:
+        dice = random.Random(f"episode {self._plan.seed} {episode.number}")
+        began = time.time()
+        courses = [FAULTS[name].begin(self._stage, dice, self._plan.scale) for name in episode.faults]
+        self._tell(f"{episode.number:3} {' + '.join(episode.faults)}")
+        try:
+            for _ in _together(courses):
+                self._stage.tend()
+                time.sleep(TICK)
+        finally:
+            for course in courses:
+                course.close()  # type: ignore[attr-defined]  # a generator's
+        takes_over = any(FAULTS[name].takes_over for name in episode.faults)
+        return Happened(episode.faults, began, time.time(), takes_over)
+
+
+def _together(courses: list[Course]) -> Iterator[None]:
+    """Each course's next act when its time has come, until all are over."""
+    now = time.monotonic()
+    due = dict.fromkeys(range(len(courses)), now)
+    while due:
+        for number, at in list(due.items()):
+            if at <= time.monotonic():
+                lasts = next(courses[number], None)
+                if lasts is None:
+                    del due[number]
+                else:
+                    due[number] = time.monotonic() + lasts
+        yield
+
+
+def _tend_until(stage: Stage, holds: Callable[[], bool], seconds: float) -> None:
+    """Keep the processes running until something holds, at most for so long."""
+    deadline = time.monotonic() + seconds
+    looked_at = time.monotonic()
+    while time.monotonic() < deadline:
+        stage.tend()
+        if time.monotonic() - looked_at > 0.5:
+            if holds():
+                return
+            looked_at = time.monotonic()
+        time.sleep(TICK)
+
+
+def _all_ended(stage: Stage) -> bool:
+    database = Database(stage.database_url, pool_size=1)
+    try:
+        with database.reading() as connection:
+            left = connection.execute(
+                select(func.count()).select_from(workflows).where(workflows.c.status.not_in(FINAL))
+            ).scalar_one()
+    except Unavailable:
+        return False
+    finally:
+        database.close()
+    return bool(left == 0)

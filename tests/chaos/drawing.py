@@ -1,0 +1,110 @@
+"""Random definitions: chains, diamonds, graphs that no nesting of chains and groups expresses, all that steps may have.
+
+A step's address says how its service treats keys: `/keyed/` honours them, `/once/` does not and the definition says so
+(`idempotent: false`), `/careless/` does not and the definition does not say so. `poor` services fail often.
+"""
+
+import random
+from collections.abc import Mapping
+
+from orchestrator.definition import Definition
+from orchestrator.jsontype import Json
+from orchestrator.reading import read_document
+
+SERVICES = "${vars.SERVICES_URL}"
+TIMEOUT = 3.0
+"""Seconds of one attempt: the services are quicker, or hang for longer."""
+
+Route = dict[str, list[str]]
+"""Each step, and what it waits for."""
+
+
+def any_documents(seed: int, how_many: int = 12) -> list[dict[str, Json]]:
+    """The definitions of a run; the first four have one shape each, so that none is missing."""
+    dice = random.Random(f"definitions {seed}")
+    shapes = [_chain, _diamond, _not_nested, _any_route]
+    return [_document(dice, number, shapes[number % len(shapes)](dice)) for number in range(how_many)]
+
+
+def read(documents: list[dict[str, Json]]) -> dict[str, Definition]:
+    """The definitions by type."""
+    return {definition.type: definition for definition in map(read_document, documents)}
+
+
+def _chain(dice: random.Random) -> Route:
+    names = "abcdef"[: dice.randint(2, 6)]
+    return {name: [names[at - 1]] if at else [] for at, name in enumerate(names)}
+
+
+def _diamond(dice: random.Random) -> Route:
+    middle = list("bcde"[: dice.randint(2, 4)])
+    return {"a": [], **{name: ["a"] for name in middle}, "y": middle, "z": ["y"]}
+
+
+def _not_nested(dice: random.Random) -> Route:
+    """a→c, a→d, b→d: whoever puts it into chains and groups makes c wait for b."""
+    route: Route = {"a": [], "b": [], "c": ["a"], "d": ["a", "b"]}
+    if dice.random() < 0.5:
+        route |= {"e": ["c"], "f": ["c", "d"]}
+    return route
+
+
+def _any_route(dice: random.Random) -> Route:
+    names = "abcdefgh"[: dice.randint(4, 8)]
+    density = dice.choice([0.2, 0.35, 0.6])
+    return {name: [other for other in names[:at] if dice.random() < density] for at, name in enumerate(names)}
+
+
+def _document(dice: random.Random, number: int, route: Route) -> dict[str, Json]:
+    steps: dict[str, dict[str, Json]] = {}
+    for name, after in route.items():
+        steps[name] = _step(dice, name, after)
+        if dice.random() < 0.15:
+            steps[name]["fallback"] = f"{name}_else"
+            steps[f"{name}_else"] = _step(dice, f"{name}_else", [])
+        if "fallback" in steps[name] or "optional" in steps[name]:
+            _make_poor(steps[name])
+    document: dict[str, Json] = {"type": f"chaos-{number}", "deadline": "1h", "steps": steps}
+    if dice.random() < 0.25:
+        document["compensation"] = "sequential"
+    return document
+
+
+def _step(dice: random.Random, name: str, after: list[str]) -> dict[str, Json]:
+    kind = dice.choices(["keyed", "once", "careless"], [70, 15, 15])[0]
+    step: dict[str, Json] = {
+        "targetUrl": f"{SERVICES}/{kind}/{name}",
+        "query": {"n": "${context.n}"},
+        "timeout": TIMEOUT,
+        "retries": dice.choice([0, 1, 2, 3, 3]),
+        "retry": {"delay": 0.2, "maxDelay": 1, "jitter": dice.choice(["full", "none"])},
+    }
+    if after:
+        step["waitFor"] = after
+    if kind == "once":
+        step["idempotent"] = False
+    if dice.random() < 0.12:
+        step["optional"] = True
+    elif dice.random() < 0.1:
+        _make_poor(step)
+    if len(after) > 1 and dice.random() < 0.25:
+        step["join"] = dice.randint(1, len(after))
+    if after and dice.random() < 0.12:
+        step["when"] = "context.lucky"
+    if dice.random() < 0.65:
+        step["compensate"] = _compensation(name)
+    return step
+
+
+def _compensation(name: str) -> Mapping[str, Json]:
+    return {
+        "targetUrl": f"{SERVICES}/undo/{name}",
+        "query": {"n": "${context.n}"},
+        "timeout": TIMEOUT,
+        "retries": 8,
+        "retry": {"delay": 0.2, "maxDelay": 1},
+    }
+
+
+def _make_poor(step: dict[str, Json]) -> None:
+    step["query"] = {**step["query"], "poor": "yes"}

@@ -1,0 +1,72 @@
+"""How long each kind of fault held work up: from the fault's end to the next progress of each workflow under way."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tests.chaos.record import Happened, Record, Row, Told
+
+BOUND = 15.0
+"""Seconds after a fault's end within which every workflow that has something due goes on."""
+
+NO_PROGRESS = frozenset({"step.late", "step.resent", "step.lost", "workflow.paused", "workflow.rerun"})
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """`workflow` made its next progress so many `seconds` after `fault`; `hit`: a step was taken over or sent again."""
+
+    fault: str
+    workflow: str
+    seconds: float
+    hit: bool
+
+
+def recoveries(record: Record) -> Iterator[Recovery]:
+    """One for each episode and each workflow under way at its end that had not been paused.
+
+    A workflow that made no progress before the next episode began is counted there: it was hit again before it could.
+    """
+    ends = [episode.begin for episode in record.episodes[1:]] + [math.inf]
+    for episode, next_begin in zip(record.episodes, ends, strict=True):
+        if not episode.met:
+            continue
+        for told in record.workflows.values():
+            found = _after(told, episode, min(next_begin, record.at))
+            if found is not None:
+                yield found
+
+
+def _after(told: Told, episode: Happened, until: float) -> Recovery | None:
+    if told.row["created_at"] > episode.end or _ended_before(told, episode.end):
+        return None
+    paused, hit = False, False
+    for event in told.events:
+        at = event["at"]
+        if at <= episode.end:
+            paused = _paused(event, paused)
+            hit = hit or (at >= episode.begin and event["type"] in ("step.lost", "step.resent"))
+            continue
+        if paused:
+            return None
+        if event["type"] not in NO_PROGRESS:
+            return Recovery(episode.name, told.id, at - episode.end, hit) if at <= until else None
+        hit = hit or event["type"] in ("step.lost", "step.resent")
+    return None if paused or until < episode.end + BOUND else Recovery(episode.name, told.id, until - episode.end, hit)
+
+
+def _paused(event: Row, paused: bool) -> bool:
+    if event["type"] == "workflow.paused":
+        return True
+    return paused and event["type"] != "workflow.resumed"
+
+
+def _ended_before(told: Told, at: float) -> bool:
+    ended = told.row["completed_at"]
+    return ended is not None and ended <= at
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest value that so large a share of the values does not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]

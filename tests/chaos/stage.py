@@ -1,0 +1,239 @@
+"""All processes of one run: database, Redis, services, web, workers, each of its own and each to be hurt."""
+
+import contextlib
+import os
+import signal
+import sqlite3
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit, urlunsplit
+
+import psutil
+import psycopg
+import yaml
+from celery import Celery
+
+from orchestrator.definition import Definition
+from orchestrator.jsontype import Json
+from orchestrator.ledger.engine import Database
+from orchestrator.ledger.migrating import migrate
+from tasks.dispatch import Dispatch
+from tests.chaos.drawing import read
+from tests.chaos.points import FOLDER, TAKEN
+from tests.chaos.processes import Kept
+from tests.servers import PostgresServer, RedisServer, free_port
+
+Kind = Literal["postgresql", "sqlite"]
+KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+QUEUE = "orchestrator"
+
+
+class Stage:
+    """One installation on one database. To be entered, and hurt, by one thread."""
+
+    def __init__(
+        self, folder: Path, kind: Kind, documents: Sequence[dict[str, Json]], *, seed: int, workers: int
+    ) -> None:
+        self.folder = folder
+        self.kind = kind
+        self.definitions: dict[str, Definition] = read(list(documents))
+        self.redis = RedisServer(_made(folder / "redis"))
+        # An immediate stop must lose nothing that was committed; a crash of the whole machine is not played here.
+        self.postgres = PostgresServer(folder / "postgres", synchronous_commit="on") if kind == "postgresql" else None
+        self.points = _made(folder / "points")
+        self.books = folder / "books.jsonl"
+        self._seed = seed
+        self._workers = workers
+        self._documents = documents
+        self._services_port, self._web_port = free_port(), free_port()
+
+    def __enter__(self) -> "Stage":
+        try:
+            self._set_up()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.postgres is not None and self.postgres.child is not None:
+            self.thaw_postgres()
+        for kept in self.everything():
+            kept.stop(12)
+        if self.postgres is not None:
+            self.postgres.stop()
+        self.redis.kill()
+
+    @property
+    def database_url(self) -> str:
+        """As SQLAlchemy reads it."""
+        if self.postgres is None:
+            return f"sqlite:///{self.folder / 'ledger.sqlite3'}"
+        parts = urlsplit(self.postgres.admin_url)
+        return urlunsplit(parts._replace(scheme="postgresql+psycopg", path="/chaos"))
+
+    @property
+    def url(self) -> str:
+        """Where the API is."""
+        return f"http://127.0.0.1:{self._web_port}"
+
+    def everything(self) -> list[Kept]:
+        """The processes that are kept running, in the order in which they are to be stopped."""
+        return [*getattr(self, "workers", []), *(kept for kept in (self._get("web"), self._get("services")) if kept)]
+
+    def tend(self) -> None:
+        """Start again what has died; to be called again and again."""
+        for kept in self.everything():
+            kept.tend()
+
+    def order(self, point: str, how: signal.Signals) -> None:
+        """Have the next process that passes the point get the signal."""
+        draft = self.points / f".{point}"
+        draft.write_text(how.name)
+        draft.rename(self.points / point)
+
+    def obeyed(self, point: str) -> int | None:
+        """The process that has obeyed the order, None as long as none has. The order is forgotten by that."""
+        for taken in self.points.glob(f"{point}.{TAKEN}.*"):
+            pid = int(taken.name.rsplit(".", 1)[1])
+            taken.unlink()
+            return pid
+        return None
+
+    def take_back(self, point: str) -> None:
+        """Nobody has to obey any more."""
+        (self.points / point).unlink(missing_ok=True)
+
+    # PostgreSQL
+
+    def cut_connections(self) -> None:
+        """Every connection to the ledger is ended by the server."""
+        assert self.postgres is not None
+        with psycopg.connect(self.postgres.admin_url, autocommit=True) as connection:
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'chaos'")
+
+    def freeze_postgres(self) -> None:
+        """No process of the server does anything any more; connections stay open."""
+        self._signal_postgres(signal.SIGSTOP)
+
+    def thaw_postgres(self) -> None:
+        """They go on."""
+        self._signal_postgres(signal.SIGCONT)
+
+    def _signal_postgres(self, how: signal.Signals) -> None:
+        assert self.postgres is not None
+        assert self.postgres.child is not None
+        leader = psutil.Process(self.postgres.child.pid)
+        for process in [leader, *leader.children()]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(how)
+
+    # SQLite
+
+    def hold_write_lock(self) -> sqlite3.Connection:
+        """A foreign program writes, and does not end; closing the connection ends it."""
+        connection = sqlite3.connect(self.folder / "ledger.sqlite3", timeout=30, isolation_level=None)
+        connection.execute("BEGIN IMMEDIATE")
+        return connection
+
+    # Redis
+
+    def sender(self) -> Dispatch:
+        """A hand that sends messages of its own to the workers."""
+        app = Celery("chaos", broker=self.redis.url, set_as_current=False)
+        app.conf.update(task_default_queue=QUEUE, task_ignore_result=True, task_publish_retry=False)
+        app.conf.result_backend = f"tasks.backend:QuietRedisBackend+{self.redis.url}"
+        app.conf.broker_transport_options = {"socket_timeout": 3, "socket_connect_timeout": 3, "max_retries": 0}
+        return Dispatch(app.task(_never_here, name="orchestrator.step"))
+
+    # Setting up
+
+    def _get(self, name: str) -> Kept | None:
+        kept: Kept | None = getattr(self, name, None)
+        return kept
+
+    def _set_up(self) -> None:
+        self._write_definitions()
+        self.redis.start()
+        if self.postgres is not None:
+            self.postgres.start()
+            with psycopg.connect(self.postgres.admin_url, autocommit=True) as connection:
+                connection.execute("CREATE DATABASE chaos")
+        database = Database(self.database_url)
+        migrate(database)
+        database.close()
+        books = (str(self._services_port), str(self.books), str(self._seed))
+        self.services = self._kept("services", "tests.chaos.services", *books)
+        self.web = self._kept("web", "tests.chaos.points", "web", "127.0.0.1", str(self._web_port))
+        self.workers = [self._worker(number) for number in range(1, self._workers + 1)]
+        for kept in self.everything():
+            kept.start()
+        _until(lambda: _answers(f"http://127.0.0.1:{self._services_port}/"), "the services to answer")
+        _until(lambda: _answers(f"{self.url}/healthz"), "the web to answer")
+
+    def _worker(self, number: int) -> Kept:
+        options = ("--loglevel=WARNING", f"--hostname=chaos-{number}@%h")
+        return self._kept(f"worker-{number}", "tests.chaos.points", "worker", *options)
+
+    def _kept(self, name: str, module: str, *arguments: str) -> Kept:
+        return Kept(name, [sys.executable, "-m", module, *arguments], self._environment(), self.folder)
+
+    def _environment(self) -> dict[str, str]:
+        foreign = {name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATOR_")}
+        return {
+            **foreign,
+            "ORCHESTRATOR_DATABASE_URL": self.database_url,
+            "ORCHESTRATOR_REDIS_URL": self.redis.url,
+            "ORCHESTRATOR_DATA": str(self.folder / "data"),
+            "ORCHESTRATOR_DEFINITIONS": str(self.folder / "definitions"),
+            "ORCHESTRATOR_ENCRYPTION_KEY": KEY,
+            "ORCHESTRATOR_ALLOW_HOSTS": "127.0.0.1",
+            "ORCHESTRATOR_CONCURRENCY": "20",
+            "ORCHESTRATOR_LOG_LEVEL": "WARNING",
+            "ORCHESTRATOR_VAR_SERVICES_URL": f"http://127.0.0.1:{self._services_port}",
+            FOLDER: str(self.points),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def _write_definitions(self) -> None:
+        folder = _made(self.folder / "definitions")
+        for document in self._documents:
+            (folder / f"{document['type']}.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _never_here(workflow_id: str, name: str) -> None:
+    """Stands for the workers' task where messages are only sent."""
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2):
+            return True
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _until(holds: Callable[[], bool], what: str, seconds: float = 40) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"waited {seconds:g} s in vain for {what}"
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def staged(
+    folder: Path, kind: Kind, documents: Sequence[dict[str, Json]], *, seed: int, workers: int
+) -> Iterator[Stage]:
+    """A stage whose processes have ended when the block is left."""
+    with Stage(folder, kind, documents, seed=seed, workers=workers) as stage:
+        yield stage
