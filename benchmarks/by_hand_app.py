@@ -1,0 +1,149 @@
+"""What a good engineer writes in a day: a row for each step, Celery to bring them, the rows decide what follows.
+
+A step that was already taken is not taken again, a join goes on once (its workflow's row is locked while one counts).
+There is no recovery of lost messages, no undo, no time-out of a workflow, no version of its definition, no audit log.
+"""
+
+import os
+import uuid
+from functools import cache
+
+import requests
+from celery import Celery
+from requests.adapters import HTTPAdapter
+from sqlalchemy import JSON, Engine, ForeignKey, create_engine, func, insert, select, update
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+from benchmarks.shapes import Shape
+from orchestrator.jsontype import Json
+
+CONCURRENCY = int(os.environ["BENCH_CONCURRENCY"])
+
+app = Celery("by_hand", broker=os.environ["BENCH_REDIS_URL"])
+app.conf.update(
+    task_default_queue="by_hand",
+    task_ignore_result=True,  # results are in the table
+    task_acks_late=True,
+    broker_connection_retry_on_startup=True,
+    broker_pool_limit=max(10, CONCURRENCY),
+    broker_transport_options={"max_connections": CONCURRENCY + 50},
+)
+
+
+class Base(DeclarativeBase):
+    """The models; the tables are made by `benchmarks.by_hand`."""
+
+    type_annotation_map = {Json: JSON}  # noqa: RUF012 - SQLAlchemy's own way
+
+
+class Workflow(Base):
+    """One execution."""
+
+    __tablename__ = "workflow"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    status: Mapped[str]
+    base: Mapped[str]
+
+
+class Step(Base):
+    """One call of it. `stage` says when its turn is."""
+
+    __tablename__ = "step"
+    workflow_id: Mapped[str] = mapped_column(ForeignKey("workflow.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    stage: Mapped[int]
+    status: Mapped[str]
+    attempts: Mapped[int]
+    result: Mapped[Json] = mapped_column(nullable=True)
+
+
+@cache
+def engine() -> Engine:
+    """One a process, made after the fork."""
+    return create_engine(os.environ["BENCH_DATABASE_URL"], pool_size=20, max_overflow=0, pool_timeout=60)
+
+
+@cache
+def session() -> requests.Session:
+    """One a process."""
+    made = requests.Session()
+    made.mount("http://", HTTPAdapter(pool_maxsize=CONCURRENCY))
+    return made
+
+
+@app.task(bind=True, max_retries=3)
+def run_step(self: Json, workflow_id: str, name: str) -> None:
+    """Take the step, call its service, record the result, send what follows."""
+    taken = _take(workflow_id, name)
+    if taken is None:
+        return
+    base, previous = taken
+    try:
+        answer = session().post(
+            f"{base}/{name}",
+            json={"workflowId": workflow_id, "step": name, "previous": previous},
+            headers={"Idempotency-Key": f"{workflow_id}/{name}", "X-Workflow-Id": workflow_id, "X-Step": name},
+            timeout=30,
+        )
+        answer.raise_for_status()
+    except requests.RequestException as error:
+        _put_back(workflow_id, name)
+        raise self.retry(exc=error, countdown=2**self.request.retries) from error
+    for following in _complete(workflow_id, name, answer.json()):
+        run_step.delay(workflow_id, following)
+
+
+def _take(workflow_id: str, name: str) -> tuple[str, Json] | None:
+    with Session(engine()) as db, db.begin():
+        stage = db.execute(
+            update(Step)
+            .where(Step.workflow_id == workflow_id, Step.name == name, Step.status == "pending")
+            .values(status="running", attempts=Step.attempts + 1)
+            .returning(Step.stage)
+        ).scalar_one_or_none()
+        if stage is None:
+            return None
+        base = db.execute(select(Workflow.base).where(Workflow.id == workflow_id)).scalar_one()
+        before = select(Step.result).where(Step.workflow_id == workflow_id, Step.stage == stage - 1).limit(1)
+        result = db.execute(before).scalar_one_or_none()
+        return base, result and result["id"]
+
+
+def _put_back(workflow_id: str, name: str) -> None:
+    with Session(engine()) as db, db.begin():
+        db.execute(update(Step).where(Step.workflow_id == workflow_id, Step.name == name).values(status="pending"))
+
+
+def _complete(workflow_id: str, name: str, result: Json) -> list[str]:
+    """Record the result; the steps whose turn has come, if this was the last of its stage."""
+    with Session(engine()) as db, db.begin():
+        workflow = db.get_one(Workflow, workflow_id, with_for_update=True)
+        step = db.get_one(Step, (workflow_id, name))
+        step.status, step.result = "completed", result
+        db.flush()
+        unfinished = select(func.count()).where(
+            Step.workflow_id == workflow_id, Step.stage == step.stage, Step.status != "completed"
+        )
+        if db.execute(unfinished).scalar_one():
+            return []
+        following = select(Step.name).where(Step.workflow_id == workflow_id, Step.stage == step.stage + 1)
+        names = list(db.execute(following).scalars())
+        if not names:
+            workflow.status = "completed"
+        return names
+
+
+def start(base: str, shape: Shape) -> None:
+    """Write the rows, send the first steps."""
+    workflow_id = str(uuid.uuid4())
+    with Session(engine()) as db, db.begin():
+        db.execute(insert(Workflow).values(id=workflow_id, kind=shape.name, status="running", base=base))
+        rows = [
+            {"workflow_id": workflow_id, "name": step, "stage": number, "status": "pending", "attempts": 0}
+            for number, stage in enumerate(shape.stages)
+            for step in stage
+        ]
+        db.execute(insert(Step), rows)
+    for step in shape.stages[0]:
+        run_step.delay(workflow_id, step)

@@ -1,0 +1,48 @@
+"""What a user of this project writes: a definition. And how it is started: as `orchestrator start` does it."""
+
+from functools import cache
+
+from benchmarks.shapes import Shape
+from orchestrator.admission import Wish, admit
+from orchestrator.cli.opening import sender
+from orchestrator.definition import Definition
+from orchestrator.jsontype import Json
+from orchestrator.ledger import Ledger
+from orchestrator.ledger.engine import Database
+from orchestrator.ledger.starting import start as start_in_ledger
+from orchestrator.reading import read_document
+from orchestrator.sealing import Sealer
+from orchestrator.settings import Settings
+
+
+@cache
+def _ledger() -> Ledger:
+    return Ledger(Database(Settings.from_environment().database_url))
+
+
+_send = cache(sender)
+
+
+@cache
+def _sealer() -> Sealer:
+    return Sealer(Settings.from_environment().key().split(","))
+
+
+@cache
+def definition(base: str, shape: Shape) -> Definition:
+    """The shape's steps, each of which is sent what every peer sends."""
+    return read_document({"type": shape.name, "steps": {step: _step(base, shape, step) for step in shape.before}})
+
+
+def _step(base: str, shape: Shape, step: str) -> Json:
+    waited = shape.before[step]
+    payload = {"workflowId": "${workflow.id}", "step": step, "previous": None}
+    if waited:
+        payload["previous"] = f"${{steps.{waited[0]}.result.id}}"
+    return {"targetUrl": f"{base}/{step}", "payload": payload, "waitFor": list(waited)}
+
+
+def start(base: str, shape: Shape) -> None:
+    """Start one workflow."""
+    drawn = definition(base, shape)
+    _send()(start_in_ledger(_ledger(), drawn, admit(drawn, Wish({}, "benchmark"), _sealer())).publication)

@@ -1,0 +1,113 @@
+"""What only this project has: starts and status requests over HTTP, while workers run, with a full ledger."""
+
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psutil
+
+from benchmarks.accounting import cpu_seconds
+from benchmarks.children import PYTHON, Child, until
+from benchmarks.figures import Figure, Measured
+from benchmarks.load import Load, generate, request
+from benchmarks.orchestrator_peer import Orchestrator
+from benchmarks.prefill import copy_id, prefill
+from benchmarks.servers import free_port
+from benchmarks.shapes import SUBSCRIPTION
+from benchmarks.workloads import STEADY, run
+
+START = request("POST", "/api/subscribe", json.dumps({"email": "ada@example.com", "plan": "pro"}).encode())
+PACE = 100
+"""Status requests a second while the workers have all they can do."""
+
+
+@dataclass(frozen=True)
+class WebScale:
+    """How many finished workflows are in the ledger, and how long each load goes on, in seconds."""
+
+    ledger: int
+    seconds: float
+    backlog: int
+    """Workflows that the workers are busy with during the status requests."""
+
+
+class Web:
+    """An installation with a full ledger and `orchestrator web` beside its workers."""
+
+    def __init__(self, peer: Orchestrator, scale: WebScale) -> None:
+        self.peer = peer
+        self.scale = scale
+        peer.set_up(STEADY)
+        first = run(peer, SUBSCRIPTION, 20).calls[0].workflow
+        self.filled_in = prefill(peer.database_url, first, scale.ledger)
+        self.port = free_port()
+        command = [*PYTHON, "orchestrator.cli", "web", "--port", str(self.port)]
+        self._child = Child(command, peer.log("web"), peer.environment(STEADY))
+        self._child.wait_ready(self._answers, "the web")
+
+    @property
+    def processes(self) -> int:
+        """How many serve: all but the one that watches over them."""
+        return len(psutil.Process(self._child.pid).children(recursive=True))
+
+    def start(self) -> Measured:
+        """As many starts as come through 8 connections, and as many as 200 a second, while workers run what comes."""
+        cpu = cpu_seconds([self._child.pid])
+        most = self._load(lambda _: START, 202)
+        cpu = cpu_seconds([self._child.pid]) - cpu
+        self._drain()
+        paced = self._load(lambda _: START, 202, pace=PACE)
+        self._drain()
+        return {
+            "rate": most.rate / self.processes,
+            "cpu": cpu / len(most.latencies) * 1000,
+            "p99": most.p(99),
+            "paced": paced.p(99),
+        }
+
+    def status(self) -> Measured:
+        """Of any workflow in the ledger, while the workers have more than they can do."""
+        choose = random.Random(1)
+        paths = [f"/api/workflows/{copy_id(choose.randrange(self.scale.ledger))}" for _ in range(1000)]
+        self.peer.start(self.peer.place.services.url, SUBSCRIPTION, self.scale.backlog)
+        cpu = cpu_seconds([self._child.pid])
+        found = self._load(lambda number: request("GET", paths[number % len(paths)]), 200, pace=PACE)
+        cpu = cpu_seconds([self._child.pid]) - cpu
+        busy = not self.peer.recorded()
+        self._drain()
+        if not busy:
+            raise RuntimeError(f"the workers were done too early: start more than {self.scale.backlog} workflows")
+        return {"p50": found.p(50), "p99": found.p(99), "cpu": cpu / len(found.latencies) * 1000}
+
+    def end(self) -> None:
+        """Stop it, and drop the ledger."""
+        self._child.end()
+        self.peer.tear_down()
+
+    def _load(self, make: Callable[[int], bytes], status: int, pace: float | None = None) -> Load:
+        load = generate(self.port, make, connections=8, seconds=self.scale.seconds, pace=pace)
+        load.expect(status)
+        return load
+
+    def _drain(self) -> None:
+        until(self.peer.recorded, "the workers to end what was started", seconds=600)
+
+    def _answers(self) -> bool:
+        try:
+            return generate(self.port, lambda _: request("GET", "/healthz"), connections=1, seconds=0.01).rate > 0
+        except (OSError, EOFError):
+            return False
+
+
+START_FIGURES = (
+    Figure("rate", "starts a second and web process, 8 connections", "/s", "≥ 500", 0),
+    Figure("cpu", "CPU of the web for a start", "ms", "", 2),
+    Figure("p99", "p99 of these", "ms", "", 1),
+    Figure("paced", f"p99 at {PACE} starts a second", "ms", "≤ 20 ms", 1),
+)
+STATUS_FIGURES = (
+    Figure("p50", f"p50 at {PACE} requests a second", "ms", "", 1),
+    Figure("p99", "p99", "ms", "≤ 20 ms", 1),
+    Figure("cpu", "CPU of the web for a request", "ms", "", 2),
+)
