@@ -8,8 +8,11 @@ A workflow::
       │ └─ resume ◄─ paused ◄─ pause
       │
       └─ a step failed for good, cancel, deadline ─► compensating ─► failed | cancelled
+                                                       ▲                │
+                                                       └───── retry ────┘  (where an undo failed)
 
 `compensating` begins the moment nothing new may start: steps in flight are waited for, then what took effect is undone.
+A paused workflow that fails stays paused: it is `compensating` once it is resumed.
 
 A step (a compensation is a step too)::
 
@@ -17,8 +20,10 @@ A step (a compensation is a step too)::
      │ ▲ ▲              │  │
      │ │ └──── lost ────┘  └──park──► waiting ──wake──► pending
      │ └── retry ── failed
-     └── a branch that was not taken ──► skipped
+     ├── a branch that was not taken ──► skipped
+     └── a join that cannot be reached ──► failed
 
+A step that waits when the workflow begins to fail has failed: its next attempt is not made.
 Everything outside these tables is refused by `orchestrator.moves`; `tests/unit/test_states.py` walks them.
 """
 

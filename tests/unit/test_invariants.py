@@ -19,7 +19,7 @@ any_dice = st.randoms(use_true_random=False)
 searching = settings(
     derandomize=FIXED,
     deadline=None,
-    max_examples=400,
+    max_examples=200,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
 
@@ -52,32 +52,32 @@ def see(fate: Fate, how_many: int) -> dict[str, int]:
     return ends
 
 
-def test_two_thousand_disturbed_workflows_end_right_in_every_way_there_is() -> None:
+def test_a_thousand_disturbed_workflows_end_right_in_every_way_there_is() -> None:
     """And the worlds are wild enough: they end in every way in which a workflow can."""
-    ends = see(disturbed, 2000)
+    ends = see(disturbed, 1000)
     assert {f"{WorkflowStatus.FAILED}, compensation {how}" for how in ("none", "completed", "failed")} <= ends.keys()
     assert {f"{WorkflowStatus.CANCELLED}, compensation {how}" for how in ("none", "completed")} <= ends.keys()
-    assert ends[f"{WorkflowStatus.COMPLETED}, compensation {Compensation.NONE}"] > 500
+    assert ends[f"{WorkflowStatus.COMPLETED}, compensation {Compensation.NONE}"] > 250
 
 
-def test_two_thousand_undisturbed_workflows_start_every_step_promptly() -> None:
+def test_a_thousand_undisturbed_workflows_start_every_step_promptly() -> None:
     """The same, where the broker does what it should."""
-    ends = see(undisturbed, 2000)
+    ends = see(undisturbed, 1000)
     assert len(ends) == 4
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_hundred_thousand_workflows_end_right() -> None:
+def test_forty_thousand_workflows_end_right() -> None:
     """The long search."""
-    see(undisturbed, 30_000)
-    see(disturbed, 70_000)
+    see(undisturbed, 10_000)
+    see(disturbed, 30_000)
 
 
 def test_the_worlds_are_wild_enough() -> None:
     """What the invariants speak of does happen: every status, retries, losses, fallbacks, undos that fail."""
     seen: set[str] = set()
-    for _, dice in dices(400):
+    for _, dice in dices(300):
         world = live(dice, disturbed)
         seen |= {event.type for _, event in world.rows.events}
         seen |= {f"refused: {refusal}" for _, refusal in world.refusals}

@@ -8,6 +8,7 @@ In reading order:
 - `books`: services that keep their own books, honour keys or do not, and answer as badly as they are told to;
 - `world`: all of these together, with everything that can happen to them as methods;
 - `invariants`: what must be true after every move, at every call, and at the end;
+- `audit`: what the books alone must say in the end, whatever the ledger believes;
 - `fate`: who decides what happens next: nothing unforeseen, or any fault at any moment;
 - `scene`: the same world for a test that tells a story step by step.
 

@@ -1,7 +1,8 @@
 """Services that keep their own books, and answer as they are told to.
 
 A step's service makes an entry for each charge, the service of its compensation closes the open entries. Both
-remember idempotency keys, unless they are said not to honour them. The checker trusts these books and no status.
+remember idempotency keys, unless they are said not to honour them. `undoing` lists every request to undo in order,
+`unanswered` the steps of which the orchestrator cannot know what they did. The auditor trusts these books alone.
 """
 
 from dataclasses import dataclass, field
@@ -40,6 +41,10 @@ class Behaviour(Enum):
         )
 
 
+_PLAIN = {Behaviour.OK, Behaviour.REFUSES, Behaviour.ERROR, Behaviour.BUSY, Behaviour.UNREACHABLE}
+"""After these the caller knows whether the service acted."""
+
+
 @dataclass
 class Charge:
     """One entry: what a step's call did, and whether it was taken back."""
@@ -56,6 +61,8 @@ class Books:
     careless: frozenset[str] = frozenset()
     charges: list[Charge] = field(default_factory=list)
     refunds: dict[str, list[str]] = field(default_factory=dict)
+    undoing: list[str] = field(default_factory=list)
+    unanswered: set[str] = field(default_factory=set)
 
     def charge(self, step: str, key: str, behaviour: Behaviour) -> Answer | NoAnswer:
         """A call of a step's service."""
@@ -64,13 +71,16 @@ class Books:
             behaviour = Behaviour.OK  # who honours a key gives the answer again that it gave before
         if behaviour.acts and not known:
             self.charges.append(Charge(step, key))
+        if behaviour not in _PLAIN:
+            self.unanswered.add(step)
         return behaviour.answer()
 
     def refund(self, step: str, key: str, behaviour: Behaviour) -> Answer | NoAnswer:
         """A call of the service that undoes a step: closes whatever that step left open. `key` is the undo's own."""
-        done = self.refunds.setdefault(step, [])
+        self.undoing.append(step)
+        done = self.refunds.get(step, [])
         if behaviour.acts and key not in done:
-            done.append(key)
+            self.refunds[step] = [*done, key]
             for charge in self.charges_of(step):
                 charge.open = False
         return behaviour.answer()

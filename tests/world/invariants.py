@@ -4,7 +4,7 @@ Nothing here asks the moves: how many prerequisites are open, what may start, wh
 is worked out anew from the definition and the statuses. Numbers in brackets are those of the design's invariants.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from orchestrator.definition import Definition
 from orchestrator.states import (
@@ -17,11 +17,18 @@ from orchestrator.states import (
     StepStatus,
     WorkflowStatus,
 )
-from orchestrator.workflow import Head, Kind, StepState, undo_of, undone_by
+from orchestrator.workflow import Event, Head, Kind, StepState, undo_of, undone_by
 from tests.world.books import Books
 from tests.world.ledger import Rows
 
 COMPLETED, SKIPPED, FAILED = StepStatus.COMPLETED, StepStatus.SKIPPED, StepStatus.FAILED
+
+_TOLD = {
+    StepStatus.RUNNING: "step.started",
+    COMPLETED: "step.completed",
+    SKIPPED: "step.skipped",
+    FAILED: "step.failed",
+}
 
 
 class Broken(AssertionError):
@@ -59,9 +66,15 @@ class Invariants:
 
     # After every move
 
-    def moved(self, head: Head, steps: Mapping[str, StepState]) -> None:
-        """A move went from these rows to the present ones: only along the arrows, and what it left is consistent."""
+    def moved(self, head: Head, steps: Mapping[str, StepState], events: Sequence[Event]) -> None:
+        """A move went from these rows to the present ones, along the arrows and on record, and left them consistent."""
         self._moved_legally(head, steps)
+        told = {(event.type, event.step) for event in events}
+        for name, step in self.steps.items():
+            if step.status in _TOLD and (name not in steps or steps[name].status is not step.status):
+                check((_TOLD[step.status], name) in told, f"(2) {name} became {step.status}, and no event says so")
+        if self.head.final and self.head.status is not head.status:
+            check((f"workflow.{self.head.status}", None) in told, f"(2) {self.head.status}, and no event says so")
         self.hold()
 
     def hold(self) -> None:
@@ -205,8 +218,9 @@ class Invariants:
         """The service that undoes a step is being called."""
         step, head = self.steps[undone_by(undo.name)], self.head
         check(step.effect is not Effect.NONE, f"(8) {step.name} is undone, but took no effect")
+        replaced = self.definition.steps[step.name].fallback is not None and step.tolerated
+        check(head.compensate or replaced, f"(8) {step.name} is undone, though nothing was to be")
         if head.status is WorkflowStatus.RUNNING:
-            replaced = self.definition.steps[step.name].fallback is not None and step.tolerated
             check(replaced, f"(7) {step.name} is undone while the workflow runs, and nobody stands in for it")
             return
         check(head.status is WorkflowStatus.COMPENSATING, f"(6) {step.name} is undone while {head.status}")

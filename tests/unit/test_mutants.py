@@ -1,0 +1,303 @@
+"""Bugs put in on purpose, one at a time: the checker of `tests.world` must find each, or it proves nothing.
+
+The guides' own bugs first (the design's section 6), then those that were in these moves when they were written.
+"""
+
+import inspect
+import itertools
+import random
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from types import FunctionType
+from typing import Any, TypeVar
+
+import pytest
+
+from orchestrator.moves import advancing, claiming, controlling, failing, looking, settling, undoing
+from orchestrator.moves.move import Claim, Move, Settle
+from orchestrator.workflow import Publication
+from tests.unit import test_moves as stories
+from tests.world.fate import disturbed, live, undisturbed
+from tests.world.ledger import Rows
+
+Reply = TypeVar("Reply")
+
+ENOUGH = 3000
+"""Worlds within which a bug must be found. Most are within ten."""
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A function of the moves, and what a mistaken person would have written in it."""
+
+    function: Callable[..., Any]
+    instead_of: str
+    written: str
+    instead_of_too: str = ""
+    written_too: str = ""
+
+    def put_in(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Wherever the moves call the function, they call the mistaken one."""
+        assert isinstance(self.function, FunctionType)
+        source = textwrap.dedent(inspect.getsource(self.function))
+        for right, wrong in ((self.instead_of, self.written), (self.instead_of_too, self.written_too)):
+            assert not right or source.count(right) == 1, f"{right!r} is not in {self.function.__name__} once"
+            source = source.replace(right, wrong) if right else source
+        made: dict[str, Any] = {}
+        exec(compile(source, f"<a bug in {self.function.__name__}>", "exec"), self.function.__globals__, made)
+        for name, module in list(sys.modules.items()):
+            if name.startswith("orchestrator.moves") and getattr(module, self.function.__name__, None) is self.function:
+                monkeypatch.setattr(module, self.function.__name__, made[self.function.__name__])
+
+
+_NEXT_ONE = "an answer to an attempt that is over counts for the next one"
+
+GUIDES = {
+    "late results revive what is settled": Bug(
+        settling.settle,
+        "step is None or step.status is not StepStatus.RUNNING or step.attempts != ended.attempt",
+        "step is None",
+    ),
+    _NEXT_ONE: Bug(settling.settle, " or step.attempts != ended.attempt", ""),
+    "`completed` overwrites `failed`": Bug(
+        advancing.complete_if_done,
+        "head.status is WorkflowStatus.RUNNING and head.unsettled == 0",
+        "head.unsettled == 0",
+        "head.move(WorkflowStatus.COMPLETED)",
+        "head.status = WorkflowStatus.COMPLETED",
+    ),
+    "a duplicate message calls the service again": Bug(
+        claiming.claim,
+        "if step.status is not StepStatus.PENDING:",
+        "if False:",
+        "step.move(StepStatus.RUNNING)",
+        "step.status = StepStatus.RUNNING",
+    ),
+    "a duplicate message repeats what is completed": Bug(
+        claiming.claim,
+        "if step.settled:\n        return Refusal.PASSED\n    if step.status is not StepStatus.PENDING:",
+        "if step.status is StepStatus.RUNNING or step.status is StepStatus.WAITING:",
+        "step.move(StepStatus.RUNNING)",
+        "step.status = StepStatus.RUNNING",
+    ),
+    "result saved, next task sent: a lost message stops the chain silently": Bug(
+        advancing.make_ready, "step.wake_at = now + GRACE", "step.wake_at = None"
+    ),
+    "a lost worker hangs the workflow": Bug(
+        claiming.claim, "step.wake_at = now + workflow.call_of(step).timeout + LEASE_MARGIN", "step.wake_at = None"
+    ),
+    "no deadline": Bug(
+        looking.expire,
+        'begin_failing(workflow, WorkflowStatus.FAILED, {"kind": "deadline", "message": message}, now)',
+        "assert message",
+    ),
+    "the failure is never reported": Bug(
+        settling.fail_for_good,
+        'begin_failing(workflow, WorkflowStatus.FAILED, {"step": step.name, **error.as_json()}, now)',
+        "pass",
+    ),
+    "4xx counts as completed": Bug(
+        settling._fail,
+        "return fail_for_good(workflow, step, outcome.error, now, call)",
+        "return _complete(workflow, step, Completed(None), call, now)",
+    ),
+    "every attempt has a key of its own: a retry after a time-out charges twice": Bug(
+        claiming.claim, "step.attempts += 1", "step.attempts += 1; step.key_round += 1"
+    ),
+    "the undoing is not durable": Bug(undoing._send_first, "now + UNDO_GRACE", "None"),
+    "the first undo that fails stops the rest": Bug(
+        settling._undo_failed, "_after_undo(workflow, undo, now)", "finish(workflow, now)"
+    ),
+    "a call with unknown outcome is never undone": Bug(
+        undoing.must_be_undone, "step.effect is not Effect.NONE", "step.effect is Effect.DONE"
+    ),
+    "the undoing starts while a call is in flight": Bug(
+        failing.drain, "head.draining = in_flight\n    if in_flight == 0:", "if True:"
+    ),
+}
+
+OTHERS = {
+    "a join goes on with the first to arrive": Bug(
+        advancing.is_ready, "return step.waits_for == 0 and (step.arrived > 0 or", "return (step.arrived > 0 or"
+    ),
+    "a join after a skipped branch hangs": Bug(
+        advancing._count, "successor.waits_for -= 1", "successor.waits_for -= arrives"
+    ),
+    "a fallback is called before the first provider is undone": Bug(
+        settling._call_fallback, "if must_undo:", "if False:"
+    ),
+    "a fallback that is not needed is waited for": Bug(
+        advancing._skip_fallbacks, "if fallback.status is StepStatus.PENDING:", "if False:"
+    ),
+    "steps start although the workflow is paused": Bug(
+        advancing.may_start, "head.status is WorkflowStatus.RUNNING and", "not head.final and"
+    ),
+    "a write is forgotten": Bug(advancing.pass_on, "workflow.change(name)", "workflow.step(name)"),
+    "a write is forgotten by the reconciler": Bug(looking.look, "workflow.change(name)", "pass"),
+    "what was in flight is forgotten": Bug(settling.settle, "drained(workflow, now)", "pass"),
+    "a lost call counts as not made": Bug(looking.lose, "step.effect = Effect.UNKNOWN", "step.effect = Effect.NONE"),
+    "a refusal makes an earlier time-out forgotten": Bug(
+        settling._stronger, "return max(one, other, key=order.index)", "return other if order else one"
+    ),
+    "undone in the order in which it was done": Bug(
+        undoing.undo_order, "order.successors[name]]", "order.predecessors[name]]"
+    ),
+    "undone one by one, what ended first first": Bug(undoing.undo_order, "reverse=True", "reverse=False"),
+    "a step that leaves its canvas takes the rest with it": Bug(
+        advancing.leave_canvas, "if step.carrier is Carrier.ALONE:", "if True:"
+    ),
+    "a resumed workflow is not sent again": Bug(controlling._go_on, "if is_ready(workflow, step):", "if False:"),
+    "retry does the completed ones again": Bug(
+        controlling._reset,
+        "if step.effect is Effect.NONE:",
+        "if True:",
+    ),
+    "cancel undoes although it was told not to": Bug(undoing.begin_undo, "if due and head.compensate:", "if due:"),
+}
+
+ONCE_HERE = {
+    "an undo for a fallback starts while the workflow waits for what is in flight": (
+        Bug(advancing.may_start, "kind is Kind.UNDO and head.draining == 0", "kind is Kind.UNDO"),
+        stories.test_the_undo_before_a_fallback_waits_where_the_workflow_fails_meanwhile,
+    ),
+    "a join that fails begins the undoing among counts that are not right yet": (
+        Bug(
+            advancing._fail_join,
+            'doom(workflow, WorkflowStatus.FAILED, {"step": step.name, **error.as_json()})',
+            "doom(workflow, WorkflowStatus.FAILED, None); drain(workflow, now)",
+        ),
+        stories.test_a_join_that_fails_beside_a_branch_that_is_skipped_leaves_the_counts_right,
+    ),
+    "a join that fails is not routed": (
+        Bug(advancing._fail_join, "step.tolerated = own.optional", "pass", "if not own.optional:", "if True:"),
+        lambda: stories.test_a_partial_join_that_cannot_be_reached_is_routed_like_any_failure(
+            {"optional": True}, ["a", "b", "d"]
+        ),
+    ),
+    "what a skipped head should have carried is brought by nobody": (
+        Bug(advancing._decide, "if step.carrier is Carrier.FRAGMENT:", "if False:"),
+        stories.test_what_a_skipped_head_should_have_carried_is_brought_by_the_ledger,
+    ),
+    "retry counts compensations as steps": (
+        Bug(controlling._reopen, "step.kind is Kind.CALL and not step.settled", "not step.settled"),
+        stories.test_cancelled_without_undoing_nothing_is_said_to_be_undone,
+    ),
+    "retry of a join that can never be reached hangs": (
+        Bug(controlling._reopen, "if not is_ready(workflow, step):", "if False:"),
+        stories.test_a_join_that_can_never_be_reached_is_not_retried,
+    ),
+    "failed undos are sent again side by side": (
+        Bug(
+            controlling._retry_undo,
+            "undo_these(workflow, [workflow.step(undone_by(undo.name)) for undo in again], now)",
+            "head.compensation = Compensation.RUNNING; head.unsettled = len(again)\n"
+            "    for undo in again: make_ready(workflow, undo, now)",
+        ),
+        stories.test_undos_that_are_retried_keep_their_order,
+    ),
+    "one by one forgets the graph where two ended at the same time": (
+        Bug(undoing.undo_order, "(_ended_at(step), place[step.name])", "(_ended_at(step), step.name)"),
+        stories.test_sequential_undoing_follows_the_graph_where_two_steps_ended_at_once,
+    ),
+    "cancelled without undoing, it is said to be undone": (
+        Bug(
+            undoing.finish,
+            "elif head.compensation is Compensation.RUNNING:",
+            "elif any(row.kind is Kind.UNDO for row in workflow.all()):",
+        ),
+        stories.test_cancelled_without_undoing_nothing_is_said_to_be_undone,
+    ),
+    "an undo that was given up is looked at for ever": (
+        Bug(undoing._hold, "undo.wake_at = None", "pass"),
+        stories.test_an_undo_that_waits_for_its_next_attempt_is_left_alone_by_a_cancel_without_undoing,
+    ),
+}
+"""Rare ones: with each the story that shows it without chance."""
+
+
+class ReadModifyWrite(Rows):
+    """No lock: two steps that settle at the same time each read what was there before the other wrote."""
+
+    def make(self, moves: Sequence[Move[Reply]], now: float) -> list[tuple[Reply, Publication]]:
+        before = getattr(self, "_before", None)
+        settles = isinstance(moves[0], Settle)
+        self._before = (self.head, dict(self.steps), moves[0].step) if settles else None  # type: ignore[attr-defined]
+        if settles and before is not None and before[2] != moves[0].step:  # type: ignore[attr-defined]
+            own = moves[0].step  # type: ignore[attr-defined]
+            self.head, self.steps = replace(before[0]), {**before[1], own: self.steps[own]}
+        return super().make(moves, now)
+
+
+class SentBeforeWritten(Rows):
+    """The next task is sent, and runs, before the result is written."""
+
+    def make(self, moves: Sequence[Move[Reply]], now: float) -> list[tuple[Reply, Publication]]:
+        if isinstance(moves[0], Claim) and (before := getattr(self, "_before", None)) is not None:
+            after, self.steps = self.steps, before
+            try:
+                made = super().make(moves, now)
+            finally:
+                self.steps = {**self.steps, **after}
+            self._before = None
+            return made
+        self._before = dict(self.steps) if isinstance(moves[0], Settle) else None
+        return super().make(moves, now)
+
+
+class OnlySent(Rows):
+    """The row is saved, the task is sent, and nobody looks whether it came."""
+
+    def start(self, now: float) -> Publication:
+        publication = super().start(now)
+        self.steps = {name: replace(step, wake_at=None) for name, step in self.steps.items()}
+        return publication
+
+
+LEDGERS = {
+    "two branches that end together read, modify and write": ReadModifyWrite,
+    "`running` is written after the task was sent": SentBeforeWritten,
+    "row saved, task sent: a crash between loses the workflow": OnlySent,
+}
+
+
+def find(rows: type[Rows] = Rows, *, strict: bool = True) -> str | None:
+    """The sentence that was false in the first world that shows the bug, None where there is no such world."""
+    for seed, fate in itertools.product(range(ENOUGH // 2), (disturbed, undisturbed)):
+        try:
+            live(random.Random(seed), fate, rows, strict=strict)
+        except (AssertionError, ValueError, LookupError) as error:
+            return f"seed {seed}: {error}"
+    return None
+
+
+@pytest.mark.parametrize("bug", [pytest.param(bug, id=name) for name, bug in (GUIDES | OTHERS).items()])
+def test_a_bug_in_the_moves_is_found(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The random worlds show it."""
+    bug.put_in(monkeypatch)
+    assert find() is not None
+
+
+@pytest.mark.parametrize("name", sorted(GUIDES.keys() - {"no deadline", _NEXT_ONE}))
+def test_the_guides_bugs_show_in_the_services_books_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No look into the ledger is needed: what was said to be done is not what was done, or it never ends."""
+    GUIDES[name].put_in(monkeypatch)
+    assert find(strict=False) is not None
+
+
+@pytest.mark.parametrize(("bug", "story"), [pytest.param(*one, id=name) for name, one in ONCE_HERE.items()])
+def test_a_bug_that_was_here_is_shown_by_its_story(
+    bug: Bug, story: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The story is true without the bug, and not with it."""
+    story()
+    bug.put_in(monkeypatch)
+    with pytest.raises((AssertionError, ValueError)):
+        story()
+
+
+@pytest.mark.parametrize("ledger", [pytest.param(ledger, id=name) for name, ledger in LEDGERS.items()])
+def test_a_bug_in_the_ledger_is_found(ledger: type[Rows]) -> None:
+    """The random worlds show it, though the moves are right."""
+    assert find(ledger) is not None
