@@ -9,7 +9,8 @@ In reading order:
 - `worker`, `web`, `up`: the processes of an installation, which are `programs` kept `running`;
 - `celery_worker`, `only_ours`: one worker process; `attendance`, `asking`: whether it and the web process are there;
 - `demo`, `demo_runs`: all of it for a newcomer;
-- `definitions`, `wants`: definitions, and what they want of the environment; `migrate`.
+- `definitions`, `wants`: definitions, and what they want of the environment; `migrate`;
+- `doctor`, which makes the `checks`.
 
 Commands import what they need when they are called, so that `orchestrator --help` answers at once.
 """
@@ -19,8 +20,9 @@ import sys
 
 import click
 
-from orchestrator.cli.definitions import schema, validate
+from orchestrator.cli.definitions import plan, schema, validate
 from orchestrator.cli.demo import demo
+from orchestrator.cli.doctor import doctor
 from orchestrator.cli.group import Sections
 from orchestrator.cli.migrate import migrate
 from orchestrator.cli.orders import cancel, pause, rerun, resume, retry
@@ -40,8 +42,8 @@ def orchestrator() -> None:
 assert isinstance(orchestrator, Sections)
 orchestrator.add("Run", demo, up, web, worker)
 orchestrator.add("Workflows", start, list_, show, events, why, cancel, pause, resume, retry, rerun)
-orchestrator.add("Definitions", validate, schema)
-orchestrator.add("Installation", migrate)
+orchestrator.add("Definitions", validate, plan, schema)
+orchestrator.add("Installation", migrate, doctor)
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """`orchestrator validate`, `plan`, `schema`: definitions, without a server."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -29,6 +30,24 @@ def validate(files: tuple[Path, ...]) -> None:
                 click.echo(f"{definition.type}: {len(definition.steps)} steps, no fault")
     if not sound:
         sys.exit(WRONG)
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--mermaid", is_flag=True, help="Print the graph for Mermaid instead.")
+def plan(file: Path, mermaid: bool) -> None:
+    """Print what a definition becomes: its graph, and the Celery canvases that carry it."""
+    from orchestrator import drawing
+    from orchestrator.reading import read_file
+
+    definition = read_file(file)
+    if mermaid:
+        return click.echo(drawing.mermaid(definition.plan))
+    columns = shutil.get_terminal_size((100, 40)).columns
+    click.secho(f"{definition.type}: {len(definition.steps)} steps", bold=True)
+    click.echo(f"\n{drawing.picture(definition.plan, columns=columns)}\n")
+    click.secho("as Celery canvases", bold=True)
+    return click.echo(f"\n{drawing.canvases(definition.plan, columns=columns)}")
 
 
 @click.command()

@@ -74,6 +74,19 @@ def reasons_text(found: Json) -> Text:
     return text
 
 
+def findings_text(findings: Sequence[Json]) -> Text:
+    """What the doctor found, what is wrong last, where one looks first."""
+    marks = {"well": ("✓", "green"), "doubtful": ("?", "yellow"), "wrong": ("✗", "bold red")}
+    lines = []
+    for finding in sorted(findings, key=lambda finding: list(marks).index(finding["verdict"])):
+        mark, style = marks[finding["verdict"]]
+        line = Text.assemble((mark, style), f" {finding['about']}: {plain(finding['seen'])}")
+        if finding["mend"]:
+            line.append(f"\n    to mend it: {plain(finding['mend'])}", style="dim")
+        lines.append(line)
+    return Text("\n").join(lines)
+
+
 def _standing(workflow: Json) -> Text:
     shown = status(workflow["status"])
     if workflow["compensation"] != "none":

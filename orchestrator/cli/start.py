@@ -78,9 +78,9 @@ def start(type_: str, context: Json, key: str | None, wait: bool, as_json: bool)
 
     settings = Settings.from_environment()
     definition = _definition(settings, type_)
-    send = sender()
     with opened_ledger(settings) as ledger:
         wanted = admit(definition, Wish(context, actor(), key=key), Sealer(settings.key().split(",")))
+        send = sender()
         started = starting.start(ledger, definition, wanted)
         send(started.publication)
         if wait:

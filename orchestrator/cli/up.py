@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.settings import PREFIX, Settings, child_environment
+from orchestrator.supervisor import check_port, console
 from orchestrator.urls import masked
 
 if TYPE_CHECKING:
@@ -23,10 +25,11 @@ LOOPBACK = "127.0.0.1,::1,localhost"
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65_535), help="Port of the API.")
 @click.option("--processes", type=click.IntRange(1, 256), help="Worker processes.")
 def up(port: int, processes: int | None) -> None:
-    """Run the API and workers, with a Redis and a SQLite file of their own where none is configured.
+    """Run everything: the API, workers, and a Redis of their own.
 
-    What they keep is in the data folder (.orchestrator, or ORCHESTRATOR_DATA). Missing migrations are applied first.
-    Steps may call services on this machine unless ORCHESTRATOR_ALLOW_HOSTS says otherwise. Ctrl-C stops all of it.
+    A Redis or a database that is configured is used instead; else the ledger is a SQLite file in the data folder
+    (.orchestrator, or ORCHESTRATOR_DATA). Missing migrations are applied first. Steps may call services on this machine
+    unless ORCHESTRATOR_ALLOW_HOSTS says otherwise. Ctrl-C stops all of it.
     """
     from orchestrator.cli import programs
     from orchestrator.cli.attendance import at_work
@@ -34,7 +37,6 @@ def up(port: int, processes: int | None) -> None:
     from orchestrator.cli.running import run
     from orchestrator.embedded import EmbeddedRedis
     from orchestrator.reading import read_folder
-    from orchestrator.supervisor import check_port
 
     settings = Settings.from_environment()
     settings = dataclasses.replace(settings, processes=processes or settings.processes)
@@ -42,29 +44,35 @@ def up(port: int, processes: int | None) -> None:
     check_port(HOST, port)
     bring_up_tables(settings)
     allowed = os.environ.get(f"{PREFIX}ALLOW_HOSTS", "").strip() or LOOPBACK
-    environment = child_environment(ALLOW_HOSTS=allowed)
+    public = settings.public_url or f"http://{HOST}:{port}"
+    environment = child_environment(ALLOW_HOSTS=allowed, PUBLIC_URL=public)
     server = EmbeddedRedis(settings.data) if settings.redis_url is None else None
     with opened_ledger(settings) as ledger, server.claimed() if server else nullcontext():
         ready = at_work(ledger, settings.processes, within=20)
         stages = [[programs.redis(server)]] if server else []
         stages.append([programs.web(HOST, port, environment), *programs.workers(settings, environment, ready)])
-        run(stages, lambda: _tell(settings, port, definitions))
+        run(stages, lambda: _tell(settings, port, definitions), show=_show)
+
+
+def _show(name: str, line: str) -> None:
+    """A child's line, but for what Redis tells of its daily life; why it did not start is in its last words."""
+    if name != "redis" or not re.match(r"\d+:\S", line):
+        console(name, line)
 
 
 def _tell(settings: Settings, port: int, definitions: Mapping[str, "Definition"]) -> None:
     """Where it listens, what can be started, and what the environment does not say yet."""
-    from orchestrator.cli.printing import console, table
+    from orchestrator.cli import printing
     from orchestrator.cli.wants import unset_variables
 
-    out = console()
+    out = printing.console()
     url = f"http://{HOST}:{port}"
     out.print(f"\n  orchestrator is up: {url}", style="bold green")
     out.print(f"  ledger {masked(settings.database_url)}")
     out.print(f"  redis  {masked(settings.redis_url) if settings.redis_url else 'embedded'}")
     out.print(f"  definitions from {settings.definitions}:\n")
     lines = [(f"  POST {each.entry or '/api/workflows'}", name, each.description) for name, each in definitions.items()]
-    out.print(table(("  START WITH", "TYPE", ""), lines))
-    for definition in definitions.values():
-        if missing := unset_variables(definition, settings):
-            out.print(f"\n  {definition.type} cannot run before these are set: {', '.join(missing)}", style="yellow")
+    out.print(printing.table(("  START WITH", "TYPE", ""), lines))
+    for variable, types in unset_variables(definitions.values(), settings).items():
+        out.print(f"\n  {variable} is not set; without it these cannot run: {', '.join(types)}", style="yellow")
     out.print("\n  Ctrl-C stops everything; workflows that are under way go on at the next start.\n")

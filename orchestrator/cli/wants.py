@@ -7,12 +7,16 @@ from orchestrator.expressions import References
 from orchestrator.settings import PREFIX, Settings
 
 
-def unset_variables(definition: Definition, settings: Settings) -> list[str]:
-    """The names of the environment's variables (`ORCHESTRATOR_VAR_…`, `…_SECRET_…`) that its calls read in vain."""
-    reads = References.union(call.references for call in _calls(definition))
-    missing = [f"{PREFIX}VAR_{name}" for name in reads.vars if name not in settings.vars]
-    missing += [f"{PREFIX}SECRET_{name}" for name in reads.secrets if name not in settings.secrets]
-    return sorted(missing)
+def unset_variables(definitions: Iterable[Definition], settings: Settings) -> dict[str, list[str]]:
+    """The environment's variables (`ORCHESTRATOR_VAR_…`, `…_SECRET_…`) that calls read in vain, each with the types."""
+    unset: dict[str, list[str]] = {}
+    for definition in definitions:
+        reads = References.union(call.references for call in _calls(definition))
+        missing = [f"{PREFIX}VAR_{name}" for name in reads.vars if name not in settings.vars]
+        missing += [f"{PREFIX}SECRET_{name}" for name in reads.secrets if name not in settings.secrets]
+        for name in sorted(missing):
+            unset.setdefault(name, []).append(definition.type)
+    return unset
 
 
 def _calls(definition: Definition) -> Iterable[Call]:

@@ -1,0 +1,53 @@
+"""Whether somebody works: by the signs of life in the ledger, and by asking who takes messages from the queue."""
+
+from collections.abc import Iterator
+
+from orchestrator.cli.checks.broker import QUEUE
+from orchestrator.cli.checks.finding import Finding, well, wrong
+from orchestrator.cli.opening import opened_ledger
+from orchestrator.errors import Unavailable
+from orchestrator.jsontype import Json
+from orchestrator.ledger.views.workers import workers_alive
+from orchestrator.settings import Settings
+
+PATIENCE = 2.0
+"""Seconds that workers have to answer in."""
+
+
+def check_workers(settings: Settings) -> Iterator[Finding]:
+    """Who is alive, and whether they take messages."""
+    try:
+        with opened_ledger(settings) as ledger:
+            alive = workers_alive(ledger)
+    except Unavailable:
+        return  # that is a finding about the ledger
+    yield from judge_workers(len(alive), _consuming())
+
+
+def judge_workers(alive: int, consuming: int | None) -> Iterator[Finding]:
+    """`alive` have signed the ledger, `consuming` answered that they take our messages (None: could not be asked)."""
+    if not alive:
+        yield wrong("workers", "none is alive", "orchestrator worker (or: celery -A tasks worker)")
+    elif consuming is None:
+        yield wrong("workers", f"{alive} alive, but they cannot be asked: Redis is away", "see what is said of Redis")
+    elif consuming < alive:
+        yield wrong(
+            "workers",
+            f"{alive} alive, but {consuming} of them take messages from the queue `{QUEUE}`",
+            "look at the log of the others for how they fare with Redis; restarting one loses nothing",
+        )
+    else:
+        yield well("workers", f"{alive} alive, taking messages from the queue `{QUEUE}`")
+
+
+def _consuming() -> int | None:
+    from kombu.exceptions import KombuError
+    from redis.exceptions import RedisError
+
+    from tasks import app
+
+    try:
+        queues: Json = app.control.inspect(timeout=PATIENCE).active_queues() or {}
+    except (KombuError, RedisError, OSError):
+        return None
+    return sum(any(queue["name"] == QUEUE for queue in of_one) for of_one in queues.values())
