@@ -30,6 +30,8 @@ task_track_started = False
 worker_pool = "threads"
 worker_concurrency = _settings.concurrency
 worker_prefetch_multiplier = 1
+# One that drops messages which it cannot understand: Celery's own would end, and the next worker after it.
+worker_consumer = "tasks.consumer:SturdyConsumer"
 
 # Publishing never blocks for long: what cannot be sent now is sent by the reconciler.
 task_publish_retry = False

@@ -9,6 +9,7 @@ bench        what a worker process holds: ledger, HTTP session, its name
 queue        which messages wait
 reconciler   the thread that finds what should be moving and is not
 backend      Celery's result backend, without its subscriptions
+consumer     Celery's consumer, which no message can end
 kombu_fix    a crash of kombu's Redis transport, mended
 """
 

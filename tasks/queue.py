@@ -34,7 +34,7 @@ class RedisQueue:
             messages = self._client.lrange(self._name, -LOOKED_AT, -1)
         except redis.RedisError as error:
             raise Unavailable(f"Redis does not answer: {error}") from error
-        return [key for message in messages if (key := _step_of(json.loads(message)["body"])) is not None]
+        return [key for message in messages if (key := _step_of(message)) is not None]
 
     def in_hand(self) -> list[Key]:
         """The steps whose messages this worker process has received and not begun: its threads are all busy."""
@@ -47,9 +47,9 @@ class RedisQueue:
         self._client.close()
 
 
-def _step_of(body: str) -> Key | None:
+def _step_of(message: bytes) -> Key | None:
     try:
-        args: Json = json.loads(base64.b64decode(body))[0]
+        args: Json = json.loads(base64.b64decode(json.loads(message)["body"]))[0]
         workflow_id, step = args
     except (ValueError, TypeError, LookupError):
         return None  # not a message of ours: whoever wrote it, it says nothing about our steps
