@@ -29,7 +29,7 @@ class Behaviour(Enum):
     @property
     def acts(self) -> bool:
         """Whether the request takes effect (where the key was not used before)."""
-        return self.value[0]
+        return bool(self.value[0])
 
     def answer(self) -> Answer | NoAnswer:
         """What the caller gets."""

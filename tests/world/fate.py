@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from functools import partial
 
 from orchestrator.definition import Definition
 from orchestrator.states import StepStatus, WorkflowStatus
@@ -17,7 +18,7 @@ from tests.world.world import World
 PATIENCE = 3000
 """Things that may happen before a workflow that does not end is said to go on for ever."""
 
-_BAD = [behaviour for behaviour in Behaviour if behaviour is not Behaviour.OK]
+_BAD: list[Behaviour] = [behaviour for behaviour in Behaviour if behaviour is not Behaviour.OK]
 _MURKY = [Behaviour.TIMEOUT_AFTER, Behaviour.TIMEOUT_BEFORE, Behaviour.DROPPED_AFTER, Behaviour.GATEWAY_AFTER]
 
 
@@ -42,7 +43,7 @@ def any_world(dice: random.Random, rows: Callable[[Definition], Rows] = Rows) ->
     definition = any_definition(dice)
     names = list(definition.steps)
     good, good_undo = dice.choice([0.5, 0.8, 0.95]), dice.choice([0.4, 0.7, 1.0])
-    bad = dice.choice([_BAD, _MURKY])
+    bad: list[Behaviour] = dice.choice([_BAD, _MURKY])
     not_taken = dice.choice([0.0, 0.15, 0.4])
 
     def weather(row: str) -> Behaviour:
@@ -147,7 +148,7 @@ def _something(world: World, dice: random.Random) -> None:
     else:
         possible.append((1, lambda: world.look([dice.choice([*world.rows.steps, None])])))
     orders = [(2, "pause"), (4, "resume"), (1, "cancel"), (1, "retry")]
-    possible += [(weight, lambda verb=verb: _order(world, dice, verb)) for weight, verb in orders]
+    possible += [(weight, partial(_order, world, dice, verb)) for weight, verb in orders]
     [chosen_one] = dice.choices([action for _, action in possible], [weight for weight, _ in possible])
     if dice.random() < 0.5:
         world.now += 0.25

@@ -363,12 +363,16 @@ def _undone_at(invariants: Invariants, undo: StepState) -> Iterable[float]:
     one_by_one = invariants.definition.compensation == "sequential"
     for row in invariants.of(Kind.UNDO):
         if one_by_one:
-            comes_first = row.completed_at is not None and undo.started_at is not None
-            comes_first = comes_first and row.name != undo.name and row.completed_at <= undo.started_at
+            comes_first = row.name != undo.name and _at(row) <= _started(undo)
         else:
             comes_first = invariants.definition.graph.precedes(undone_by(undo.name), undone_by(row.name))
         if comes_first:
             yield _at(row)
+
+
+def _started(step: StepState) -> float:
+    assert step.started_at is not None, f"{step.name} was never called"
+    return step.started_at
 
 
 def _at(step: StepState) -> float:

@@ -12,7 +12,7 @@ from orchestrator.judging import judge
 from orchestrator.moves.claiming import Claimed, Refusal
 from orchestrator.moves.move import Claim, Control, Look, Move, Settle
 from orchestrator.moves.settling import Settled
-from orchestrator.outcome import Outcome, Skipped
+from orchestrator.outcome import Failed, Outcome, Skipped
 from orchestrator.states import StepStatus
 from orchestrator.workflow import Kind, Publication, StepState, undone_by
 from tests.world.books import Behaviour, Books
@@ -231,5 +231,6 @@ class World:
 
 
 def _brief(outcome: Outcome) -> str:
-    error = getattr(outcome, "error", None)
-    return type(outcome).__name__ if error is None else f"{error.kind} {error.status or ''} {outcome.effect}"
+    if isinstance(outcome, Failed):
+        return f"{outcome.error.kind} {outcome.error.status or ''} {outcome.effect}"
+    return type(outcome).__name__
