@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from orchestrator.call import Caller
 from orchestrator.errors import ExpressionError
+from orchestrator.expressions import References
 from orchestrator.jsontype import Json
 from orchestrator.judging import judge
 from orchestrator.ledger.clerk import Clerk
@@ -69,8 +70,22 @@ def _outcome(bench: Bench, materials: Materials) -> tuple[Outcome, Mapping[str, 
     except ExpressionError as error:
         return Failed(StepError("expression", str(error)), Effect.NONE, retryable=False), NO_CALL
     answer = bench.caller.call(request)
-    outcome = judge(answer, success=call.success, result=call.result, idempotent=call.idempotent, now=time.time())
+    outcome = judge(
+        answer,
+        success=call.success,
+        result=call.result,
+        idempotent=call.idempotent,
+        now=time.time(),
+        on=call.retry.on,
+        scope=_known(bench, materials),
+    )
     return outcome, shown(materials, request)
+
+
+def _known(bench: Bench, materials: Materials) -> dict[str, Json]:
+    """What the expressions that judge the answer read besides the answer; most read nothing else."""
+    read = References.union(expression.references for expression in materials.call.judging).roots
+    return {} if read <= {"response", "error"} else scope_of(materials, bench.around)
 
 
 def _condition(bench: Bench, materials: Materials) -> Outcome | None:

@@ -10,13 +10,39 @@ from orchestrator.graph import Graph
 from orchestrator.jsontype import Json
 from orchestrator.plan import Plan, plan
 
+RETRY_CLASSES: Mapping[str, frozenset[str]] = {
+    "connection": frozenset({"dns", "refused", "connect", "tls"}),
+    "timeout": frozenset({"timeout"}),
+    "refused": frozenset({"refused"}),
+    "dns": frozenset({"dns"}),
+    "tls": frozenset({"tls"}),
+    "dropped": frozenset({"dropped"}),
+    "answer": frozenset({"answer"}),
+}
+"""What a class in `retry.on` stands for, as kinds of `StepError`. `4xx` and `5xx` are classes too, of statuses."""
+
+STATUS_CLASSES: Mapping[str, range] = {"4xx": range(400, 500), "5xx": range(500, 600)}
+
+
+@dataclass(frozen=True, slots=True)
+class RetryOn:
+    """What is worth another attempt, in place of the default table (`orchestrator.judging`): any of these.
+
+    `kinds` are those of `StepError`; a condition reads `response` and `error`.
+    """
+
+    statuses: frozenset[int] = frozenset()
+    kinds: frozenset[str] = frozenset()
+    conditions: tuple[Expression, ...] = ()
+
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """How often and when a failed attempt is made again. Times are seconds.
 
     `retries` counts the attempts after the first. The wait before the n-th of them (from 0) is
-    `min(max_delay, delay * factor ** n)`, with full jitter a uniform share of that.
+    `min(max_delay, delay * factor ** n)`, with full jitter a uniform share of that. No attempt is begun later than
+    `budget` after the first one; `on` says after which failures (None: by the default table).
     """
 
     retries: int = 3
@@ -24,6 +50,8 @@ class RetryPolicy:
     factor: float = 2.0
     max_delay: float = 60.0
     jitter: Literal["full", "none"] = "full"
+    on: RetryOn | None = None
+    budget: float | None = None
 
 
 @dataclass(frozen=True)
@@ -47,15 +75,20 @@ class Call:
     idempotent: bool = True
 
     @cached_property
+    def judging(self) -> tuple[Expression, ...]:
+        """The expressions that judge an answer: `success`, `result` and the conditions of `retry.on`."""
+        conditions = () if self.retry.on is None else self.retry.on.conditions
+        return tuple(one for one in (self.success, self.result, *conditions) if one is not None)
+
+    @cached_property
     def references(self) -> References:
-        """Everything that the request's expressions read (`success` and `result` included)."""
+        """Everything that the request's expressions read (those that judge its answer included)."""
         parts: list[Template | Expression | None] = [
             self.target_url,
             *self.headers.values(),
             *self.query.values(),
             self.payload,
-            self.success,
-            self.result,
+            *self.judging,
             self.idempotency_key,
         ]
         return References.union(part.references for part in parts if part is not None)

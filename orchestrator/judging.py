@@ -22,16 +22,22 @@
 | `answer` without a status (not HTTP) | failed | unknown | yes |
 
 `idempotent=False` (the service does not honour the `Idempotency-Key`): retried only where nothing was sent, on 429, and
-on 503 with `Retry-After`. `Retry-After` counts on 429 and 503 alone. Status codes: RFC 9110, RFC 8470 (425), RFC 6585
-(429); 520 to 527 are Cloudflare's, 598 and 599 proxies' time-outs.
+on 503 with `Retry-After`. Where a definition says `retry.on`, that alone decides what is retried, of a call that is not
+idempotent too; only `blocked`, `request` and `expression` never are. `Retry-After` counts on 429 and 503 alone.
+
+Status codes: RFC 9110, RFC 8470 (425), RFC 6585 (429); 520 to 527 are Cloudflare's, 598 and 599 proxies' time-outs.
 """
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 
+from orchestrator.definition import RetryOn
 from orchestrator.errors import ExpressionError
 from orchestrator.expressions import Expression
 from orchestrator.jsontype import Json
 from orchestrator.outcome import Answer, Completed, Failed, NoAnswer, StepError
+from orchestrator.repeating import reconsidered
 from orchestrator.retrying import parse_retry_after
 from orchestrator.states import Effect
 
@@ -44,13 +50,41 @@ _UNSENT = frozenset({"dns", "refused", "connect", "tls"})
 _REFUSED_HERE = frozenset({"blocked", "request"})
 
 
+_NOTHING: Mapping[str, Json] = MappingProxyType({})
+
+
 def judge(
-    answer: Answer | NoAnswer, *, success: Expression | None, result: Expression | None, idempotent: bool, now: float
+    answer: Answer | NoAnswer,
+    *,
+    success: Expression | None,
+    result: Expression | None,
+    idempotent: bool,
+    now: float,
+    on: RetryOn | None = None,
+    scope: Mapping[str, Json] = _NOTHING,
 ) -> Completed | Failed:
-    """What `answer` means, by the table above. `now` is seconds since the epoch, for dates in `Retry-After`."""
+    """What `answer` means, by the table above. `now` is seconds since the epoch, for dates in `Retry-After`.
+
+    `scope` holds what the expressions read besides `response` (null where there is no answer) and `error`.
+    """
     if isinstance(answer, NoAnswer):
-        return _without_answer(answer, idempotent)
-    scope: dict[str, Json] = {"response": {"status": answer.status, "headers": answer.headers, "body": answer.body}}
+        seen: dict[str, Json] = {**scope, "response": None}
+        outcome: Completed | Failed = _without_answer(answer, idempotent)
+    else:
+        response = {"status": answer.status, "headers": answer.headers, "body": answer.body}
+        seen = {**scope, "response": response}
+        outcome = _answered(answer, success, result, seen, idempotent, now)
+    return reconsidered(outcome, on, seen) if isinstance(outcome, Failed) and on is not None else outcome
+
+
+def _answered(
+    answer: Answer,
+    success: Expression | None,
+    result: Expression | None,
+    scope: Mapping[str, Json],
+    idempotent: bool,
+    now: float,
+) -> Completed | Failed:
     refusal = _refusal(answer, success, scope)
     if refusal is not None:
         return _failed(answer, refusal, idempotent, now)
@@ -77,7 +111,7 @@ def is_worth_a_retry(status: int) -> bool:
     return status in _RETRYABLE_4XX or (500 <= status < 600 and status not in _FINAL_5XX)
 
 
-def _refusal(answer: Answer, success: Expression | None, scope: dict[str, Json]) -> StepError | None:
+def _refusal(answer: Answer, success: Expression | None, scope: Mapping[str, Json]) -> StepError | None:
     """Why the answer is no success, or None where it is one."""
     if success is None:
         if 200 <= answer.status < 300:

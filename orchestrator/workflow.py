@@ -55,9 +55,9 @@ class StepState:
     """A step's row. Times are seconds since 1970.
 
     `waits_for` counts prerequisites not settled yet, `arrived` those that let it go on. `attempts` counts claims
-    since the start, `failures` and `losses` those that ended badly since the last `retry` by a person. `wake_at` is
-    when the reconciler must look at it, None where nothing is due; `sent_at` when its message was sent. `following` is
-    what a compensation precedes.
+    since the start, `failures` and `losses` those that ended badly since the last `retry` by a person; `trying_since`
+    is when the first attempt since then was begun. `wake_at` is when the reconciler must look at it, None where nothing
+    is due; `sent_at` when its message was sent. `following` is what a compensation precedes.
     `error` and `result` are written, never loaded: the moves do not need them (`UNCHANGED` keeps what is stored).
     """
 
@@ -75,6 +75,7 @@ class StepState:
     tolerated: bool = False
     worker: str | None = None
     started_at: float | None = None
+    trying_since: float | None = None
     attempt_at: float | None = None
     completed_at: float | None = None
     wake_at: float | None = None

@@ -136,6 +136,7 @@ def upgrade() -> None:
         sa.Column("tolerated", sa.Boolean(), nullable=False),
         sa.Column("worker", sa.Text(), nullable=True),
         sa.Column("started_at", sa.Double(), nullable=True),
+        sa.Column("trying_since", sa.Double(), nullable=True),
         sa.Column("attempt_at", sa.Double(), nullable=True),
         sa.Column("completed_at", sa.Double(), nullable=True),
         sa.Column("wake_at", sa.Double(), nullable=True),

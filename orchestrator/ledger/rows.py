@@ -23,7 +23,7 @@ _STEP = [
     steps.c[name]
     for name in (
         "workflow_id name kind status waits_for arrived carrier attempts failures losses key_round effect tolerated "
-        "worker started_at attempt_at completed_at wake_at sent_at waiting_for following"
+        "worker started_at trying_since attempt_at completed_at wake_at sent_at waiting_for following"
     ).split()
 ]
 
@@ -44,8 +44,8 @@ _OF_ONE = select(*_STEP).where(
 _ALL = select(*_STEP).where(steps.c.workflow_id == bindparam("id"))
 
 _WRITTEN = (
-    "status waits_for arrived carrier attempts failures losses key_round effect tolerated worker started_at attempt_at "
-    "completed_at wake_at sent_at waiting_for following"
+    "status waits_for arrived carrier attempts failures losses key_round effect tolerated worker started_at "
+    "trying_since attempt_at completed_at wake_at sent_at waiting_for following"
 ).split()
 _WRITE_STEP = (
     update(steps)
@@ -100,8 +100,8 @@ def step_of(row: Row[Any]) -> StepState:
 
 
 _PLAIN = (
-    "name waits_for arrived attempts failures losses key_round tolerated worker started_at attempt_at completed_at "
-    "wake_at sent_at waiting_for following"
+    "name waits_for arrived attempts failures losses key_round tolerated worker started_at trying_since attempt_at "
+    "completed_at wake_at sent_at waiting_for following"
 ).split()
 
 

@@ -94,6 +94,7 @@ steps = Table(
     Column("tolerated", Boolean, nullable=False),
     Column("worker", Text),
     Column("started_at", Double),
+    Column("trying_since", Double),
     Column("attempt_at", Double),
     Column("completed_at", Double),
     Column("wake_at", Double),

@@ -50,6 +50,8 @@ def claim(workflow: Workflow, name: str, worker: str, now: float) -> Claimed | R
     step.attempt_at = now
     if step.started_at is None:
         step.started_at = now
+    if step.trying_since is None:
+        step.trying_since = now
     step.wake_at = now + workflow.call_of(step).timeout + LEASE_MARGIN
     workflow.record("step.started", name, attempt=step.attempts, worker=worker)
     return Claimed(step, step.attempts, step.wake_at)

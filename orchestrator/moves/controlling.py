@@ -96,7 +96,7 @@ def _reset(workflow: Workflow, step: StepState) -> None:
     workflow.change(step.name)
     step.move(StepStatus.PENDING)
     step.failures = step.losses = 0
-    step.completed_at = None
+    step.completed_at = step.trying_since = None
     if step.effect is Effect.NONE:
         step.key_round += 1
     step.error = None

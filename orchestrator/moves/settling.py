@@ -8,6 +8,7 @@ from types import MappingProxyType
 from orchestrator.jsontype import Json
 from orchestrator.moves.advancing import count_down, leave_canvas, make_ready, pass_on
 from orchestrator.moves.failing import begin_failing, drained
+from orchestrator.moves.timing import too_late_for
 from orchestrator.moves.undoing import finish
 from orchestrator.outcome import Completed, Failed, Outcome, Skipped, StepError
 from orchestrator.retrying import wait_before
@@ -91,7 +92,11 @@ def _fail(
     policy = workflow.call_of(step).retry
     if outcome.retryable and step.failures <= policy.retries and _may_try_again(workflow, step):
         delay = wait_before(policy, step.failures - 1, outcome.retry_after, share)
-        return _park(workflow, step, outcome, call, delay, now)
+        too_late = too_late_for(workflow, step, outcome, now + delay)
+        if too_late is None:
+            return _park(workflow, step, outcome, call, delay, now)
+        step.error = too_late.as_json()
+        return fail_for_good(workflow, step, too_late, now, call)
     return fail_for_good(workflow, step, outcome.error, now, call)
 
 

@@ -1,15 +1,16 @@
 """Typed fields → the values of `orchestrator.definition`. Nothing can be wrong any more."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from orchestrator.definition import Call, Definition, RetryPolicy, Step
+from orchestrator.definition import RETRY_CLASSES, STATUS_CLASSES, Call, Definition, RetryOn, RetryPolicy, Step
+from orchestrator.expressions import Expression
 from orchestrator.graph import Graph
 from orchestrator.jsontype import Json
 from orchestrator.reading.canonical import version_of
 from orchestrator.reading.edges import After, Drafts
 from orchestrator.reading.fields import COMPENSATION_RETRIES, STEP_RETRIES
 
-_RETRY = {"delay": "delay", "factor": "factor", "maxDelay": "max_delay", "jitter": "jitter"}
+_RETRY = {"delay": "delay", "factor": "factor", "maxDelay": "max_delay", "jitter": "jitter", "budget": "budget"}
 _CALL = {
     "targetUrl": "target_url",
     "method": "method",
@@ -53,8 +54,23 @@ def _step(name: str, draft: Mapping[str, Json], after: tuple[str, ...]) -> Step:
 
 
 def _call(draft: Mapping[str, Json], retries: int) -> Call:
-    retry = {_RETRY[name]: value for name, value in draft.get("retry", {}).items()}
     return Call(
-        retry=RetryPolicy(retries=draft.get("retries", retries), **retry),
+        retry=_retry(draft.get("retry", {}), draft.get("retries", retries)),
         **{_CALL[name]: value for name, value in draft.items() if name in _CALL},
+    )
+
+
+def _retry(draft: Mapping[str, Json], retries: int) -> RetryPolicy:
+    on = _retry_on(draft["on"]) if "on" in draft else None
+    return RetryPolicy(retries=retries, on=on, **{_RETRY[name]: draft[name] for name in draft if name in _RETRY})
+
+
+def _retry_on(occasions: Sequence[int | str | Expression]) -> RetryOn:
+    words = [one for one in occasions if isinstance(one, str)]
+    return RetryOn(
+        statuses=frozenset().union(
+            (one for one in occasions if isinstance(one, int)), *(STATUS_CLASSES.get(word, ()) for word in words)
+        ),
+        kinds=frozenset().union(*(RETRY_CLASSES.get(word, ()) for word in words)),
+        conditions=tuple(one for one in occasions if isinstance(one, Expression)),
     )

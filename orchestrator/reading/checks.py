@@ -45,6 +45,8 @@ def check_call(draft: Mapping[str, Json], at: Place) -> None:
     retry = draft.get("retry", {})
     if "delay" in retry and "maxDelay" in retry and retry["delay"] > retry["maxDelay"]:
         (at / "retry" / "maxDelay").fault("must not be less than delay")
+    if "budget" in retry and retry.get("delay", 0) >= retry["budget"]:
+        (at / "retry" / "budget").fault("must be more than delay, or there would be no second attempt")
     payload = draft.get("payload")
     if draft.get("encoding") == "form" and isinstance(payload, Template):
         fits = isinstance(payload.source, dict) or (isinstance(payload.source, str) and payload.references.roots)
@@ -64,6 +66,9 @@ def _reads(value: Json, at: Place) -> Iterator[tuple[Place, References]]:
     elif isinstance(value, Mapping):
         for key, part in value.items():
             yield from _reads(part, at / key)
+    elif isinstance(value, tuple):
+        for index, part in enumerate(value):
+            yield from _reads(part, at / index)
 
 
 def _check_fields(references: References, drafts: Drafts, at: Place) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from orchestrator.definition import RETRY_CLASSES, STATUS_CLASSES
 from orchestrator.errors import ExpressionError
 from orchestrator.expressions import ROOTS, Expression, Template, compile_expression, compile_what_can_be
 from orchestrator.jsontype import Json
@@ -15,6 +16,7 @@ from orchestrator.reading.place import Path, Place
 DECIDING = ("context", "steps", "workflow", "vars")
 SENDING = (*DECIDING, "secret")
 JUDGING = (*DECIDING, "response")
+RETRYING = (*JUDGING, "error")
 
 _OWN_HEADERS = {
     "idempotency-key": "set it with idempotencyKey",
@@ -149,6 +151,41 @@ class Query(Kind):
         return made
 
 
+@dataclass(frozen=True)
+class Occasions(Kind):
+    """A list of what is worth a retry: statuses, classes of failures, conditions in `${ }`."""
+
+    _WORDS = (*STATUS_CLASSES, *RETRY_CLASSES)
+    _LEAST, _MOST = 100, 599
+
+    def schema(self) -> Json:
+        status = {"type": "integer", "minimum": self._LEAST, "maximum": self._MOST}
+        condition = {"type": "string", "pattern": r"^\s*\$\{"}
+        return {"type": "array", "minItems": 1, "items": {"oneOf": [status, {"enum": list(self._WORDS)}, condition]}}
+
+    def read(self, value: Json, at: Place) -> Json:
+        """A tuple of statuses, words and compiled expressions."""
+        if not isinstance(value, list) or not value:
+            at.fault(f"must be a list such as [409, 5xx, timeout], not {shown(value)}")
+            return None
+        made = [self._read_one(one, at / index) for index, one in enumerate(value)]
+        return tuple(one for one in made if one is not None)
+
+    def _read_one(self, value: Json, at: Place) -> Json:
+        if isinstance(value, str) and value.lstrip().startswith("${"):
+            return ExpressionText(RETRYING).read(value, at)
+        if isinstance(value, str) and value in self._WORDS:
+            return value
+        if isinstance(value, int) and not isinstance(value, bool) and self._LEAST <= value <= self._MOST:
+            return value
+        hint = at.faults.suggestion(value, self._WORDS) if isinstance(value, str) else ""
+        at.fault(
+            f"must be a status from {self._LEAST} to {self._MOST}, one of {', '.join(self._WORDS)}, "
+            f"or a condition in ${{ }}; not {shown(value)}{hint}"
+        )
+        return None
+
+
 def below(at: Place, place: str) -> Place:
     """The place within a template that `items[0].name` speaks of."""
     path: Path = tuple(int(found[1]) if found[1] else found[2] for found in _PARTS.finditer(place))
@@ -165,7 +202,9 @@ def _not_here(root: str, at: Place) -> str:
     if root == "secret":
         return "reads a secret; secrets may stand in targetUrl, headers, query and payload only"
     if root == "response":
-        return "reads the response, which only success and result may"
+        return "reads the response, which only success, result and retry.on may"
+    if root == "error":
+        return "reads the error, which only retry.on may; the error of an earlier step is steps.<name>.error"
     if root in ("item", "index"):
         return f"reads {root}, which belongs to forEach; that is not supported by this release"
     if root in ("true", "false", "null"):

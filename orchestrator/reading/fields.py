@@ -7,6 +7,7 @@ from orchestrator.reading.expression_kinds import (
     AnyTemplate,
     ExpressionText,
     Headers,
+    Occasions,
     Query,
     TargetUrl,
     TextTemplate,
@@ -30,6 +31,7 @@ from orchestrator.reading.kinds import (
 
 HOUR = 3600
 DAY = 24 * HOUR
+YEAR = 366 * DAY
 MOST_STEPS = 5_000
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 STEP_RETRIES = 3
@@ -39,7 +41,6 @@ COMPENSATION_RETRIES = 8
 NOT_YET = {
     "definition": ("notify",),
     "call": ("auth",),
-    "retry": ("on",),
     "step": ("callback", "wait", "forEach", "workflow", "task", "limit"),
 }
 
@@ -51,8 +52,13 @@ RETRY = Group(
         "jitter": Field(
             "full: a random share of the wait, so that many do not come back at once.", Choice(("full", "none")), "full"
         ),
+        "on": Field(
+            "What is worth another attempt, instead of what is by default: statuses (409), classes (4xx, 5xx, "
+            "connection, timeout, refused, dns, tls, dropped, answer), conditions over `response` and `error` in ${ }.",
+            Occasions(),
+        ),
+        "budget": Field("The longest time for all attempts and waits: no attempt is begun after it.", Duration(YEAR)),
     },
-    later=NOT_YET["retry"],
 )
 
 _REQUEST = {
@@ -65,7 +71,7 @@ _REQUEST = {
     ),
     "encoding": Field("How the payload is sent.", Choice(("json", "form")), "json"),
     "timeout": Field("The longest time for one whole attempt.", Duration(HOUR), 30),
-    "retry": Field("How long to wait between attempts.", RETRY),
+    "retry": Field("When another attempt is made, and how long to wait before it.", RETRY),
     "success": Field(
         "An expression over `response` that says whether the call was a success.", ExpressionText(JUDGING)
     ),
@@ -120,7 +126,7 @@ DEFINITION = Group(
         "sensitive": Field(
             "Parts of the context that are masked, and sent only to steps that name them.", ContextPaths()
         ),
-        "deadline": Field("The longest time for the whole workflow.", Duration(366 * DAY)),
+        "deadline": Field("The longest time for the whole workflow.", Duration(YEAR)),
         "compensation": Field(
             "Whether steps are undone side by side or one by one.", Choice(("parallel", "sequential")), "parallel"
         ),

@@ -2,6 +2,7 @@
 
 import pytest
 
+from orchestrator.definition import RetryOn
 from orchestrator.expressions import Expression, compile_expression
 from orchestrator.jsontype import Json
 from orchestrator.judging import judge
@@ -233,3 +234,60 @@ def test_a_service_without_idempotency_is_called_again_only_where_it_did_nothing
 ) -> None:
     """Before sending, on 429, and on 503 that says when."""
     assert failed(answer, idempotent=False).retryable is retryable
+
+
+def retried(answer: Answer | NoAnswer, on: RetryOn, *, idempotent: bool = True, **scope: Json) -> Failed:
+    """The judgement where the definition says itself what is worth a retry; what it is must be a failure."""
+    success = compile_expression("response.status != `202` && response.status < `300`")
+    outcome = judge(answer, success=success, result=None, idempotent=idempotent, now=NOW, on=on, scope=scope)
+    assert isinstance(outcome, Failed)
+    return outcome
+
+
+def holds(text: str) -> RetryOn:
+    """One condition."""
+    return RetryOn(conditions=(compile_expression(text),))
+
+
+TIMED_OUT = NoAnswer("timeout", "no answer in 30 s", sent=True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "on", "retryable"),
+    [
+        (Answer(409), RetryOn(statuses=frozenset({409})), True),
+        (Answer(503), RetryOn(statuses=frozenset({409})), False),
+        (Answer(202), RetryOn(statuses=frozenset({202})), True),
+        (TIMED_OUT, RetryOn(kinds=frozenset({"timeout"})), True),
+        (TIMED_OUT, RetryOn(kinds=frozenset({"dropped"})), False),
+        (NoAnswer("answer", "too long", sent=True, status=503), RetryOn(statuses=frozenset({503})), True),
+        (NoAnswer("blocked", "127.0.0.1", sent=False), RetryOn(kinds=frozenset({"blocked"})), False),
+        (Answer(402, body={"code": "try_later"}), holds("response.body.code == 'try_later'"), True),
+        (Answer(402, body={"code": "no_funds"}), holds("response.body.code == 'try_later'"), False),
+        (TIMED_OUT, holds("response == `null` && error.kind == 'timeout'"), True),
+        (Answer(500), holds("error.status == `500`"), True),
+        (Answer(500), holds("response.status == context.patient"), True),
+    ],
+)
+def test_retry_on_alone_decides_what_is_worth_a_retry(answer: Answer | NoAnswer, on: RetryOn, retryable: bool) -> None:
+    """Instead of the default table, for calls that are not idempotent too: whoever writes it has thought of that."""
+    for idempotent in (True, False):
+        assert retried(answer, on, idempotent=idempotent, context={"patient": 500}).retryable is retryable
+
+
+@pytest.mark.parametrize("text", ["response.body", "abs(response.body)"])
+def test_a_condition_of_retry_on_that_is_no_truth_is_worth_nothing_and_says_so(text: str) -> None:
+    """Neither true nor false: the failure stays what it was, and its message names the condition."""
+    outcome = retried(Answer(500, body="x"), holds(text))
+    assert (outcome.error.kind, outcome.retryable) == ("rejected", False)
+    assert "`retry.on` cannot be evaluated" in outcome.error.message
+    assert text in outcome.error.message
+
+
+def test_success_and_result_may_read_the_workflow_beside_the_answer() -> None:
+    """A payment is accepted where its amount is the one that was asked for."""
+    success = compile_expression("response.body.amount == context.amount")
+    scope: dict[str, Json] = {"context": {"amount": 5}}
+    for amount, kind in ((5, Completed), (6, Failed)):
+        answer = Answer(200, body={"amount": amount})
+        assert isinstance(judge(answer, success=success, result=None, idempotent=True, now=NOW, scope=scope), kind)

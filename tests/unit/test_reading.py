@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.definition import Definition, RetryPolicy
+from orchestrator.definition import Definition, RetryOn, RetryPolicy
 from orchestrator.errors import DefinitionError, Fault
+from orchestrator.expressions import compile_expression
 from orchestrator.jsontype import Json
 from orchestrator.reading import read_definition, read_document, read_file, read_folder
 from orchestrator.reading.fields import MOST_STEPS
@@ -106,7 +107,14 @@ def test_every_field_reaches_the_definition() -> None:
         "join": "any",
         "when": "context.a == `1`",
         "retries": 0,
-        "retry": {"delay": "500ms", "factor": 1.5, "maxDelay": "2m", "jitter": "none"},
+        "retry": {
+            "delay": "500ms",
+            "factor": 1.5,
+            "maxDelay": "2m",
+            "jitter": "none",
+            "on": [409, "4xx", "connection", "timeout", "${response.body.busy}", "${error.kind == context.patient}"],
+            "budget": "1h",
+        },
         "timeout": "1m",
         "success": "${response.status == `200`}",
         "result": "response.body.data",
@@ -118,7 +126,13 @@ def test_every_field_reaches_the_definition() -> None:
     definition = read_document(document({"a": step, "b": {}, "c": {}, "d": {}}, compensation="sequential"))
     read = definition.steps["a"]
     assert (read.after, read.join, read.optional, read.fallback) == (("b", "c"), 1, True, "d")
-    assert read.call.retry == RetryPolicy(retries=0, delay=0.5, factor=1.5, max_delay=120, jitter="none")
+    on = RetryOn(
+        frozenset(range(400, 500)),
+        frozenset({"dns", "refused", "connect", "tls", "timeout"}),
+        (compile_expression("response.body.busy"), compile_expression("error.kind == context.patient")),
+    )
+    assert read.call.retry == RetryPolicy(0, delay=0.5, factor=1.5, max_delay=120, jitter="none", on=on, budget=3600)
+    assert "context.patient" in read.call.references.context
     assert (read.call.method, read.call.encoding, read.call.timeout, read.call.idempotent) == ("PUT", "form", 60, False)
     assert read.call.headers["Authorization"].render({"secret": {"KEY": "k"}}) == "Bearer k"
     assert read.call.query["page"].render({}) == 1
@@ -397,6 +411,16 @@ steps:
         ("success", "secret.KEY", "reads a secret"),
         ("success", "steps.a.result", "read response"),
         ("idempotencyKey", "${secret.KEY}", "reads a secret"),
+        ("retry", {"on": "5xx"}, "must be a list such as"),
+        ("retry", {"on": []}, "must be a list such as"),
+        ("retry", {"on": [600]}, "a status from 100 to 599"),
+        ("retry", {"on": ["timeuot"]}, "did you mean 'timeout'?"),
+        ("retry", {"on": ["${response.status ==}"]}, "in ${response.status ==}"),
+        ("retry", {"on": ["${secret.KEY}"]}, "reads a secret"),
+        ("retry", {"on": ["${steps.b.result}"]}, "need not have run before it"),
+        ("success", "error.kind == 'x'", "reads the error, which only retry.on may"),
+        ("retry", {"budget": 0}, "more than 0"),
+        ("retry", {"budget": "5s", "delay": 5}, "must be more than delay"),
         ("optional", "yes", "true or false"),
         ("fallback", "bb", "no step"),
         ("fallback", "a", "its own fallback"),

@@ -1,0 +1,30 @@
+"""What is tried again, and for how long, on real workers."""
+
+from tests.system.installation import Installation, definition
+from tests.system.services import Reply, Services
+
+QUICK = {"delay": 0.1, "factor": 1, "jitter": "none"}
+
+
+def test_a_definition_says_what_is_worth_a_retry(orchestrator: Installation, services: Services) -> None:
+    """A 409 and an answer that says 'pending' are tried again here, a 503 is not."""
+    services.answer(pay=[Reply(409), Reply(body={"state": "pending"}), Reply(body={"state": "paid"})], ship=Reply(503))
+    retry = {**QUICK, "on": [409, "${response.body.state == 'pending'}"]}
+    steps = {
+        "pay": {"success": "response.body.state == 'paid'", "retry": retry, "next": ["ship"]},
+        "ship": {"retry": retry},
+    }
+    workflow = orchestrator.start(definition(services.url, steps))
+    assert orchestrator.wait(workflow)["status"] == "failed"
+    assert services.called() == ["pay", "pay", "pay", "ship"]
+
+
+def test_a_wait_beyond_the_budget_is_not_begun(orchestrator: Installation, services: Services) -> None:
+    """The service asks for an hour, the definition has two seconds: the step fails, and says why."""
+    services.answer(pay=[Reply(503), Reply(503, headers={"Retry-After": "3600"})])
+    workflow = orchestrator.start(definition(services.url, {"pay": {"retry": {**QUICK, "budget": 2}}}))
+    row = orchestrator.wait(workflow, seconds=5)
+    assert row["status"] == "failed"
+    assert len(services.of("pay")) == 2
+    assert "the 3600 s that the service asks to be left alone" in row["error"]["message"]
+    assert "`retry.budget` of 2s" in orchestrator.steps(workflow)["pay"]["error"]["message"]
