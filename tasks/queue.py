@@ -47,7 +47,7 @@ class RedisQueue:
         self._client.close()
 
 
-def _step_of(message: bytes) -> Key | None:
+def _step_of(message: bytes | str) -> Key | None:
     try:
         args: Json = json.loads(base64.b64decode(json.loads(message)["body"]))[0]
         workflow_id, step = args

@@ -9,6 +9,8 @@ from tests.chaos.record import Record
 from tests.chaos.recovery import Recovery, percentile, recoveries
 
 MOST_SHOWN = 25
+MOST_TOLD = 3
+"""Findings that are shown with the whole story of their workflow."""
 
 
 def report(plan: Plan, record: Record, findings: Sequence[Finding]) -> Iterator[str]:
@@ -19,9 +21,10 @@ def report(plan: Plan, record: Record, findings: Sequence[Finding]) -> Iterator[
     yield ""
     kinds = Counter(finding.kind for finding in findings)
     yield "findings: " + ", ".join(f"{kind} {kinds[kind]}" for kind in KINDS)
-    for finding in findings[:MOST_SHOWN]:
+    for number, finding in enumerate(findings[:MOST_SHOWN]):
         yield f"  {finding}"
-        yield from _standing(record, finding.workflow)
+        if number < MOST_TOLD:
+            yield from _story(record, finding.workflow)
     if findings:
         yield f"  to see it again: {plan.command}"
 
@@ -60,11 +63,14 @@ def table(found: Iterable[Recovery], episodes: Counter[str]) -> Iterator[str]:
         yield f"| {fault} | {times[fault]} | {len(ones)} | {sum(one.hit for one in ones)} | {shown} |"
 
 
-def _standing(record: Record, workflow_id: str) -> Iterator[str]:
+def _story(record: Record, workflow_id: str) -> Iterator[str]:
     told = record.workflows.get(workflow_id)
     if told is None:
         return
     yield f"      {told.row['type']} {told.row['status']} {told.row['ending']} {told.row['compensation']}"
+    for name, step in told.steps.items():
+        shown = {word: step[word] for word in ("status", "waits_for", "carrier", "wake_at", "sent_at", "worker")}
+        yield f"      {name} {shown}"
     for event in told.events[-60:]:
         yield f"      {event['at']:.2f} {event['type']} {event['step'] or ''} {dict(event['details'])}"
     for call in record.of.get(workflow_id, []):

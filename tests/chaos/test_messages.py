@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.jsontype import Json
 from tests.chaos.messages import BROKEN, break_into, envelope
 from tests.chaos.stage import QUEUE
 from tests.servers import RedisServer
 from tests.system.installation import definition, installed, until
 from tests.system.services import Services
 
-ODD_HEADERS = (
+ODD_HEADERS: tuple[dict[str, Json], ...] = (
     {"task": []},
     {"task": 5},
     {"id": [1]},
