@@ -5,19 +5,44 @@ snapshot     one state of the ledger for all queries of a view
 workflow     one workflow with everything about it
 summary      one workflow in brief, as clients poll it
 listing      a page of workflows, newest first
+searching    the same, of those with a value in a field of their context
+counting     how many workflows stand where
 history      the audit log of a workflow
 reasons      why a workflow is not moving, as a pure function of its rows
 why          the same, with the rows fetched
-versions     a version of a definition that the ledger keeps
+versions     versions of a definition that the ledger keeps
+pulse        whether anything about a workflow has changed
+statistics   how a type's last workflows and their steps went
+attendance   the workers, and what waits for them
 
 Sensitive fields are masked in what the ledger stores of a context: a view has nothing to hide and no key to open.
 """
 
+from orchestrator.ledger.views.attendance import attendance
+from orchestrator.ledger.views.counting import counts
 from orchestrator.ledger.views.history import events_page
 from orchestrator.ledger.views.listing import Filters, workflows_page
+from orchestrator.ledger.views.pulse import Pulse, pulse
+from orchestrator.ledger.views.searching import found_page
+from orchestrator.ledger.views.statistics import statistics
 from orchestrator.ledger.views.summary import summary_view
-from orchestrator.ledger.views.versions import kept_definition
+from orchestrator.ledger.views.versions import definition_of, kept_definition
 from orchestrator.ledger.views.why import why
 from orchestrator.ledger.views.workflow import workflow_view
 
-__all__ = ["Filters", "events_page", "kept_definition", "summary_view", "why", "workflow_view", "workflows_page"]
+__all__ = [
+    "Filters",
+    "Pulse",
+    "attendance",
+    "counts",
+    "definition_of",
+    "events_page",
+    "found_page",
+    "kept_definition",
+    "pulse",
+    "statistics",
+    "summary_view",
+    "why",
+    "workflow_view",
+    "workflows_page",
+]

@@ -21,7 +21,9 @@ from orchestrator.states import Compensation, WorkflowStatus
 CLOCK_SLACK = 600.0
 """Seconds by which a web host's clock (in ids) may differ from the database's (in `created_at`)."""
 
-_COLUMNS = [workflows.c[name] for name in "id type version status compensation error created_at completed_at".split()]
+COLUMNS = [workflows.c[name] for name in "id type version status compensation error created_at completed_at".split()]
+"""What a line of a list is made of."""
+
 _LATEST = 2**48 / 1000 - 1
 
 
@@ -42,16 +44,17 @@ def workflows_page(ledger: Ledger, filters: Filters, cursor: str | None = None, 
     A cursor stays good however many workflows are added: they are newer than any page that follows. Raises FaultyInput
     for a cursor that no page gave out.
     """
-    query = select(*_COLUMNS).where(*_conditions(filters)).order_by(workflows.c.id.desc()).limit(limit + 1)
+    query = select(*COLUMNS).where(*conditions(filters)).order_by(workflows.c.id.desc()).limit(limit + 1)
     if cursor is not None:
-        query = query.where(workflows.c.id < _opened(cursor))
+        query = query.where(workflows.c.id < opened(cursor))
     with ledger.database.reading() as connection:
         rows = list(connection.execute(query))
     shown, more = rows[:limit], len(rows) > limit
-    return {"workflows": [_line(row) for row in shown], "nextCursor": _closed(shown[-1].id) if more else None}
+    return {"workflows": [line(row) for row in shown], "nextCursor": closed(shown[-1].id) if more else None}
 
 
-def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
+def conditions(filters: Filters) -> list[ColumnElement[bool]]:
+    """The filters as SQL, each of which an index serves."""
     wanted: list[ColumnElement[bool]] = []
     if filters.status is not None:
         wanted.append(workflows.c.status == filters.status.value)
@@ -75,7 +78,8 @@ def _first_id(seconds: float) -> str:
     return str(uuid.UUID(int=milliseconds << 80))
 
 
-def _line(row: Row[Any]) -> Json:
+def line(row: Row[Any]) -> Json:
+    """A workflow in a list."""
     return {
         "workflowId": row.id,
         "type": row.type,
@@ -89,11 +93,13 @@ def _line(row: Row[Any]) -> Json:
     }
 
 
-def _closed(workflow_id: str) -> str:
+def closed(workflow_id: str) -> str:
+    """The cursor of the page after this workflow."""
     return base64.urlsafe_b64encode(uuid.UUID(workflow_id).bytes).decode().rstrip("=")
 
 
-def _opened(cursor: str) -> str:
+def opened(cursor: str) -> str:
+    """The workflow that a cursor stands for. Raises FaultyInput for one that no page gave out."""
     try:
         return str(uuid.UUID(bytes=base64.urlsafe_b64decode(cursor.encode("ascii") + b"==")))
     except (binascii.Error, ValueError):

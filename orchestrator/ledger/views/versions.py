@@ -1,4 +1,4 @@
-"""A version of a definition that the ledger keeps because a workflow uses it."""
+"""Versions of a definition that the ledger keeps because workflows use them."""
 
 from sqlalchemy import bindparam, select
 
@@ -20,3 +20,9 @@ def kept_definition(ledger: Ledger, workflow_type: str, version: str) -> Definit
     if document is None:
         raise NotFound(f"no workflow was started with version {version} of {workflow_type}")
     return read_document(document)
+
+
+def definition_of(ledger: Ledger, version: str) -> Definition:
+    """The definition of a version that a workflow uses; read once by each process. Raises NotFound."""
+    with ledger.database.reading() as connection:
+        return ledger.definitions.get(connection, version)
