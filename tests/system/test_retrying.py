@@ -1,6 +1,6 @@
 """What is tried again, and for how long, on real workers."""
 
-from tests.system.installation import Installation, definition
+from tests.system.installation import Installation, definition, until
 from tests.system.services import Reply, Services
 
 QUICK = {"delay": 0.1, "factor": 1, "jitter": "none"}
@@ -28,3 +28,28 @@ def test_a_wait_beyond_the_budget_is_not_begun(orchestrator: Installation, servi
     assert len(services.of("pay")) == 2
     assert "the 3600 s that the service asks to be left alone" in row["error"]["message"]
     assert "`retry.budget` of 2s" in orchestrator.steps(workflow)["pay"]["error"]["message"]
+
+
+def test_a_call_in_flight_at_the_deadline_of_its_step_is_cut_off_and_undone(
+    orchestrator: Installation, services: Services
+) -> None:
+    """The time-out alone would have let it go on for half a minute, and be made again."""
+    services.answer(pay=Reply(delay=2))
+    steps = {"pay": {"deadline": 1, "compensate": {"targetUrl": f"{services.url}/refund"}}}
+    workflow = orchestrator.start(definition(services.url, steps))
+    row = orchestrator.wait(workflow, seconds=5)
+    assert (row["status"], row["compensation"]) == ("failed", "completed")
+    assert row["error"]["kind"] == "deadline"
+    assert row["completed_at"] - row["created_at"] < 2
+    assert services.of("refund")[0].body["outcome"] == "unknown"
+    until(lambda: len(services.of("pay")) == 1, 5, "the call that was cut off to come into the books")
+
+
+def test_a_parked_step_is_failed_by_its_deadline(orchestrator: Installation, services: Services) -> None:
+    """Its next attempt would have come in time for its retries, but not for its deadline."""
+    services.answer(pay=Reply(503))
+    steps = {"pay": {"deadline": 1, "retries": 9, "retry": {"delay": 0.4, "factor": 1, "jitter": "none"}}}
+    row = orchestrator.wait(orchestrator.start(definition(services.url, steps)), seconds=5)
+    assert row["error"]["kind"] == "deadline"
+    assert row["error"]["status"] == 503
+    assert len(services.of("pay")) in (2, 3)

@@ -56,6 +56,8 @@ def test_an_emptied_redis_loses_no_workflow(own: Installation, services: Service
     wiped = time.monotonic()
     assert {own.wait(workflow, seconds=60)["status"] for workflow in workflows} == {"completed"}
     assert time.monotonic() - wiped < 40
+    twice = {call.headers["x-workflow-id"] for call in services.books if services.keys()[call.key] > 1}
+    assert not twice, [event for workflow in twice for event in own.events(workflow)]
     assert len(services.books) == 750
 
 
