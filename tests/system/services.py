@@ -13,7 +13,7 @@ from orchestrator.jsontype import Json
 
 @dataclass(frozen=True)
 class Call:
-    """A request that came: `service` is the last part of its path, `at` when it arrived, `ended` when it was answered."""
+    """A request: `service` is the last part of its path, `at` when it arrived, `ended` when it was answered."""
 
     service: str
     body: Json

@@ -115,7 +115,7 @@ def test_cancel_waits_for_the_call_in_flight_and_undoes_it(orchestrator: Install
 
 
 def test_retry_goes_on_from_the_failed_step(orchestrator: Installation, services: Services) -> None:
-    """What completed is kept; the failed step is called again, under a new key, as the service had refused the old one."""
+    """What completed is kept; the failed step is called again, under a new key as the service had refused the old."""
     services.answer(shipment=[Reply(409), Reply(body={"sent": True})])
     steps = {"payment": {"next": ["shipment"]}, "shipment": {"next": ["mail"]}, "mail": {}}
     workflow = orchestrator.start(definition(services.url, steps))
