@@ -164,7 +164,10 @@ def _socket(folder: Path) -> Path:
     if len(os.fsencode(inside)) <= _LONGEST_SOCKET_PATH:
         return inside
     name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"orchestrator-{os.geteuid()}-{name}" / "redis.sock"
+    outside = Path(f"orchestrator-{os.geteuid()}-{name}", "redis.sock")
+    # TMPDIR may be such a long path itself. `_private` sees to it that the folder is this user's own.
+    temporary = Path(tempfile.gettempdir()) / outside
+    return temporary if len(os.fsencode(temporary)) <= _LONGEST_SOCKET_PATH else Path("/tmp") / outside  # noqa: S108
 
 
 def _private(folder: Path) -> Path:

@@ -70,9 +70,9 @@ def demo(serve: bool, port: int | None) -> None:
     from orchestrator.supervisor import Supervisor
 
     out = console(pipe_width=100)
-    began = time.monotonic()
+    web_port, began = _web_port(port), time.monotonic()
     with _folder() as folder, out.status("starting Redis, a web process, a worker and example services …") as spinner:
-        site = Site(folder, _web_port(port), _free_port())
+        site = Site(folder, web_port, _free_port())
         with _stages(site) as stages, Supervisor(stages, logs=folder / "logs") as supervisor:
             spinner.stop()
             sound = tell_stories(out, site.web, site.services, time.monotonic() - began)

@@ -5,6 +5,7 @@ import dataclasses
 import click
 
 from orchestrator.settings import Settings, child_environment
+from orchestrator.urls import masked
 
 START_SECONDS = 10.0
 """A process that ends within this time is reported instead of being started again and again."""
@@ -35,4 +36,11 @@ def worker(concurrency: int | None, processes: int | None, celery_options: tuple
     environment = child_environment(CONCURRENCY=str(settings.concurrency))
     with opened_ledger(settings) as ledger:
         ready = at_work(ledger, settings.processes, within=START_SECONDS)
-        run([workers(settings, environment, ready, celery_options)])
+        run([workers(settings, environment, ready, celery_options)], lambda: _tell(settings))
+
+
+def _tell(settings: Settings) -> None:
+    processes = "1 worker process" if settings.processes == 1 else f"{settings.processes} worker processes"
+    click.echo(
+        f"{processes}, each for {settings.concurrency} calls at once, on {masked(settings.database_url)}", err=True
+    )
