@@ -8,6 +8,7 @@ from datetime import datetime
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
+from orchestrator.demo.axis import duration, ticks
 from orchestrator.demo.spans import Kind, Picture, Row, picture
 from orchestrator.jsontype import Json
 
@@ -34,11 +35,6 @@ _LONGEST_BARS = 100
 _TICK_ROOM = 9
 _TAIL = 9 + 4  # the duration and the attempts
 _SETTLED = {"completed", "failed", "skipped"}
-_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (0, "s"))
-_STEPS = (
-    *(digit * 10.0**power for power in range(-4, 1) for digit in (1, 2, 5)),
-    *(10, 20, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400, 172_800, 604_800, 2_592_000),
-)
 
 
 def timeline(view: Json, events: Sequence[Json] = (), now: datetime | None = None) -> "Timeline":
@@ -79,7 +75,7 @@ class Timeline:
         end = Text(f"{mark} {status}", f"bold {style}")
         lasted = self._view.get("durationMs")
         if lasted is not None:
-            end.append(f" in {_duration(lasted / 1000)}", "not bold default")
+            end.append(f" in {duration(lasted / 1000)}", "not bold default")
         if (error := self._view.get("error")) and status != "completed":
             end.append(f"  at {sheet.clean(error.get('step') or '?')}", "not bold default")
         if self._view.get("compensation", "none") != "none":
@@ -112,7 +108,7 @@ class _Sheet:
     def axis(self) -> Text:
         """Times above the bars, at round distances."""
         line = [" "] * self._bars
-        for moment, label in _ticks(self._seconds, max(1, self._bars // _TICK_ROOM)):
+        for moment, label in ticks(self._seconds, max(1, self._bars // _TICK_ROOM)):
             at = self._cell(moment)
             if at + len(label) <= self._bars:
                 line[at : at + len(label)] = label
@@ -126,7 +122,7 @@ class _Sheet:
         line = Text.assemble((mark, style), " ", name, " ")
         line.append_text(self._bar(row))
         settled = row.status in _SETTLED and row.lasted is not None
-        line.append(f"{_duration(row.lasted or 0) if settled else row.status:>9}")
+        line.append(f"{duration(row.lasted or 0) if settled else row.status:>9}")
         if row.attempts > 1:
             line.append(f" {'x' if self._ascii else '×'}{row.attempts}", "yellow")
         return [line, *self._error(row)]
@@ -164,24 +160,3 @@ class _Sheet:
 
 def _label(row: Row) -> str:
     return f"undo {row.name}" if row.undo else row.name
-
-
-def _ticks(seconds: float, most: int) -> Iterator[tuple[float, str]]:
-    """Round moments from 0, at most so many besides it, each with its label."""
-    step = next((step for step in _STEPS if seconds / step <= most), seconds)
-    unit, word = next((unit or 1, word) for unit, word in _UNITS if step >= unit)
-    for number in range(math.floor(seconds / step) + 1):
-        yield number * step, f"{round(number * step / unit, 3):g} {word}" if number else "0"
-
-
-def _duration(seconds: float) -> str:
-    """Short, with the precision that a person wants at that size."""
-    if seconds < 0.0995:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 59.95:
-        return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes}m {rest:02d}s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h {minutes:02d}m" if hours < 48 else f"{hours // 24}d {hours % 24:02d}h"
