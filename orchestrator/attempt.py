@@ -46,9 +46,11 @@ class Bench:
 
 def attempt(bench: Bench, workflow_id: str, step: str) -> Settled | Refusal:
     """Make one attempt of the step, if it may be made now; what follows from it is recorded and sent."""
-    claimed = bench.clerk.claim(workflow_id, step, bench.name)
-    if isinstance(claimed, Refusal):
-        return claimed
+    taken = bench.clerk.claim(workflow_id, step, bench.name)
+    claimed = taken.reply
+    if not isinstance(claimed, Materials):
+        bench.publish(taken.publication)
+        return claimed or Refusal.UNKNOWN
     outcome, called = _outcome(bench, claimed)
     share = random.random()  # noqa: S311 - jitter, not a secret
     settle = Settle(workflow_id, step, claimed.attempt, outcome, share, called)

@@ -99,7 +99,8 @@ class Step:
     """One named step.
 
     `after` holds what it waits for, whichever end of the edge said so; `join` how many of those must have completed
-    (None: all must have settled). `fallback` names the step that is called where this one fails.
+    (None: all must have settled). `fallback` names the step that is called where this one fails. `deadline` is seconds
+    for all attempts and the waits between them, from the begin of the first.
     """
 
     name: str
@@ -110,6 +111,7 @@ class Step:
     optional: bool = False
     fallback: str | None = None
     compensate: Call | None = None
+    deadline: float | None = None
 
 
 @dataclass(frozen=True)

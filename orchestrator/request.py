@@ -61,7 +61,7 @@ def request_for(materials: Materials, around: Surroundings) -> Request:
         headers["Content-Type"] = content_type
     headers |= {name: _text(template.render(scope), f"header {name}") for name, template in call.headers.items()}
     headers |= _control_headers(materials, scope)
-    return Request(call.method, _url(call, scope), headers, body, call.timeout)
+    return Request(call.method, _url(call, scope), headers, body, materials.timeout)
 
 
 def shown(materials: Materials, request: Request) -> dict[str, Json]:

@@ -44,11 +44,11 @@ class Clerk:
         self._waiting: list[_Ticket] = []
         self._desk = threading.Lock()
 
-    def claim(self, workflow_id: str, step: str, worker: str) -> Materials | Refusal:
+    def claim(self, workflow_id: str, step: str, worker: str) -> Made[Materials | Refusal]:
         """Take the step for one attempt, with all that its request is made of, or say why it may not be taken."""
         made = self._make(Claim(workflow_id, step, worker))
-        reply = made.reply
-        return reply if isinstance(reply, Materials | Refusal) else Refusal.UNKNOWN
+        reply = made.reply if isinstance(made.reply, Materials | Refusal) else Refusal.UNKNOWN
+        return Made(reply, made.publication)
 
     def settle(self, move: Settle, *, patience: float) -> Made[Settled]:
         """Record an outcome; while the database is away, try for `patience` seconds before raising Unavailable."""

@@ -14,13 +14,18 @@ from orchestrator.workflow import Kind, StepState, Workflow, undone_by
 
 @dataclass(frozen=True, slots=True)
 class Materials:
-    """One attempt's materials. `undone` is the step that a compensation undoes (None for a step of the definition)."""
+    """One attempt's materials.
+
+    `timeout` is seconds for its call; `undone` is the step that a compensation undoes (None for a step of the
+    definition).
+    """
 
     workflow_id: str
     definition: Definition
     created_at: float
     step: StepState
     attempt: int
+    timeout: float
     context: Json
     sealed: str | None
     traceparent: str | None
@@ -59,6 +64,7 @@ class Gathering:
             created_at=head.created_at,
             step=step,
             attempt=self._claimed.attempt,
+            timeout=self._claimed.timeout,
             context=head.context,
             sealed=head.sealed,
             traceparent=head.traceparent,

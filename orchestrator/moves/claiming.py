@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from orchestrator.moves.advancing import is_ready, may_start
+from orchestrator.moves.settling import fail_without_call
+from orchestrator.moves.timing import overdue, time_for
 from orchestrator.states import StepStatus
 from orchestrator.workflow import StepState, Workflow
 
@@ -12,22 +14,28 @@ LEASE_MARGIN = 30.0
 
 
 class Refusal(StrEnum):
-    """Why a message does not lead to a call. `passed`: the step has settled, so its canvas may go on."""
+    """Why a message does not lead to a call.
+
+    `passed`: the step has settled, so its canvas may go on. `overdue`: its deadline has passed, so it has failed now;
+    all others change nothing.
+    """
 
     PASSED = "passed"
     HELD = "held"
     EARLY = "early"
     CLOSED = "closed"
     UNKNOWN = "unknown"
+    OVERDUE = "overdue"
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """The step is the worker's for this attempt (counted from 1) until `lease_until`."""
+    """The step is the worker's for this attempt (counted from 1) until `lease_until`; its call may take `timeout`."""
 
     step: StepState
     attempt: int
     lease_until: float
+    timeout: float
 
 
 def claim(workflow: Workflow, name: str, worker: str, now: float) -> Claimed | Refusal:
@@ -44,6 +52,9 @@ def claim(workflow: Workflow, name: str, worker: str, now: float) -> Claimed | R
     if not is_ready(workflow, step):
         return Refusal.EARLY
     workflow.change(name)
+    if (late := overdue(workflow, step, now)) is not None:
+        fail_without_call(workflow, step, late, now)
+        return Refusal.OVERDUE
     step.move(StepStatus.RUNNING)
     step.attempts += 1
     step.worker = worker
@@ -52,6 +63,7 @@ def claim(workflow: Workflow, name: str, worker: str, now: float) -> Claimed | R
         step.started_at = now
     if step.trying_since is None:
         step.trying_since = now
-    step.wake_at = now + workflow.call_of(step).timeout + LEASE_MARGIN
+    timeout = time_for(workflow, step, now)
+    step.wake_at = now + timeout + LEASE_MARGIN
     workflow.record("step.started", name, attempt=step.attempts, worker=worker)
-    return Claimed(step, step.attempts, step.wake_at)
+    return Claimed(step, step.attempts, step.wake_at, timeout)

@@ -2,7 +2,8 @@
 
 from orchestrator.moves.advancing import is_ready, leave_canvas, make_ready
 from orchestrator.moves.failing import begin_failing, drained
-from orchestrator.moves.settling import fail_for_good
+from orchestrator.moves.settling import fail_for_good, fail_without_call
+from orchestrator.moves.timing import overdue
 from orchestrator.outcome import StepError
 from orchestrator.states import Effect, StepStatus, WorkflowStatus
 from orchestrator.workflow import Kind, StepState, Workflow
@@ -17,7 +18,10 @@ def look(workflow: Workflow, name: str, now: float) -> None:
     if step is None or step.wake_at is None or step.wake_at > now:
         return
     workflow.change(name)
+    late = overdue(workflow, step, now)
     match step.status:
+        case StepStatus.WAITING | StepStatus.PENDING if late is not None:
+            fail_without_call(workflow, step, late, now)
         case StepStatus.WAITING:
             step.move(StepStatus.PENDING)
             step.waiting_for = None
@@ -48,12 +52,15 @@ def lose(workflow: Workflow, step: StepState, now: float) -> None:
     workflow.record("step.lost", step.name, attempt=step.attempts, worker=step.worker)
     leave_canvas(workflow, step)
     in_flight = workflow.head.draining > 0
-    repeatable = workflow.call_of(step).idempotent and step.losses <= MOST_LOSSES
+    late = overdue(workflow, step, now, error)
+    repeatable = late is None and workflow.call_of(step).idempotent and step.losses <= MOST_LOSSES
     if repeatable and (step.kind is Kind.UNDO or workflow.head.ending is None):
         step.move(StepStatus.PENDING)
         step.worker = None
         make_ready(workflow, step, now)
     else:
+        error = late or error
+        step.error = error.as_json()
         fail_for_good(workflow, step, error, now)
     if in_flight:
         drained(workflow, now)

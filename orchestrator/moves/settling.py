@@ -8,7 +8,7 @@ from types import MappingProxyType
 from orchestrator.jsontype import Json
 from orchestrator.moves.advancing import count_down, leave_canvas, make_ready, pass_on
 from orchestrator.moves.failing import begin_failing, drained
-from orchestrator.moves.timing import too_late_for
+from orchestrator.moves.timing import overdue, too_late
 from orchestrator.moves.undoing import finish
 from orchestrator.outcome import Completed, Failed, Outcome, Skipped, StepError
 from orchestrator.retrying import wait_before
@@ -88,16 +88,16 @@ def _fail(
 ) -> Settled:
     step.failures += 1
     step.effect = _stronger(step.effect, outcome.effect)
-    step.error = outcome.error.as_json()
     policy = workflow.call_of(step).retry
-    if outcome.retryable and step.failures <= policy.retries and _may_try_again(workflow, step):
+    late = overdue(workflow, step, now, outcome.error)
+    if late is None and outcome.retryable and step.failures <= policy.retries and _may_try_again(workflow, step):
         delay = wait_before(policy, step.failures - 1, outcome.retry_after, share)
-        too_late = too_late_for(workflow, step, outcome, now + delay)
-        if too_late is None:
+        late = too_late(workflow, step, outcome, now + delay)
+        if late is None:
             return _park(workflow, step, outcome, call, delay, now)
-        step.error = too_late.as_json()
-        return fail_for_good(workflow, step, too_late, now, call)
-    return fail_for_good(workflow, step, outcome.error, now, call)
+    error = late or outcome.error
+    step.error = error.as_json()
+    return fail_for_good(workflow, step, error, now, call)
 
 
 def _may_try_again(workflow: Workflow, step: StepState) -> bool:
@@ -109,6 +109,7 @@ def _park(
     workflow: Workflow, step: StepState, outcome: Failed, call: Mapping[str, Json], delay: float, now: float
 ) -> Settled:
     step.move(StepStatus.WAITING)
+    step.error = outcome.error.as_json()
     step.waiting_for = "retry"
     step.worker = None
     step.wake_at = now + delay
@@ -155,6 +156,13 @@ def fail_for_good(
         return Settled.TOLERATED
     begin_failing(workflow, WorkflowStatus.FAILED, {"step": step.name, **error.as_json()}, now)
     return Settled.FAILED
+
+
+def fail_without_call(workflow: Workflow, step: StepState, error: StepError, now: float) -> None:
+    """The step's time was over before its next attempt was begun."""
+    workflow.change(step.name)
+    step.error = error.as_json()
+    fail_for_good(workflow, step, error, now)
 
 
 def _call_fallback(workflow: Workflow, step: StepState, fallback: str, now: float) -> None:

@@ -1,19 +1,56 @@
-"""How long a step may go on trying, all its attempts and the waits between them together."""
+"""How long a step may go on trying, all its attempts and the waits between them together.
+
+The deadline of a step ends it: no call of it goes on any longer. The budget of its retries only begins no further
+attempt.
+"""
 
 from dataclasses import replace
 
 from orchestrator.durations import span
 from orchestrator.outcome import Failed, StepError
-from orchestrator.workflow import StepState, Workflow
+from orchestrator.workflow import Kind, StepState, Workflow
 
 
-def too_late_for(workflow: Workflow, step: StepState, outcome: Failed, at: float) -> StepError | None:
-    """Why another attempt may not be begun at that time, after this one failed so; None where it may."""
-    budget = workflow.call_of(step).retry.budget
-    if budget is None or step.trying_since is None or at <= step.trying_since + budget:
+def overdue(workflow: Workflow, step: StepState, now: float, last: StepError | None = None) -> StepError | None:
+    """The error of a step whose deadline has passed, else None. `last` is how its last attempt failed."""
+    ends_at = _deadline_at(workflow, step)
+    if ends_at is None or now < ends_at:
         return None
-    limit = f"`retry.budget` of {span(budget)}, counted from the first attempt"
-    return replace(outcome.error, message=f"{outcome.error.message}; {_next(outcome)} would exceed its {limit}")
+    error = last or StepError("deadline", "no attempt has succeeded")
+    return replace(error, kind="deadline", message=f"{error.message}; {_deadline(workflow, step)} has passed")
+
+
+def too_late(workflow: Workflow, step: StepState, outcome: Failed, at: float) -> StepError | None:
+    """Why another attempt may not be begun at that time, after this one failed so; None where it may."""
+    error, budget = outcome.error, workflow.call_of(step).retry.budget
+    ends_at = _deadline_at(workflow, step)
+    if ends_at is not None and at >= ends_at:
+        message = f"{error.message}; {_next(outcome)} would exceed {_deadline(workflow, step)}"
+        return replace(error, kind="deadline", message=message)
+    if budget is not None and step.trying_since is not None and at > step.trying_since + budget:
+        limit = f"its `retry.budget` of {span(budget)}, counted from the first attempt"
+        return replace(error, message=f"{error.message}; {_next(outcome)} would exceed {limit}")
+    return None
+
+
+def time_for(workflow: Workflow, step: StepState, now: float) -> float:
+    """Seconds that a call of the step may take which begins now: its time-out, or what its deadline leaves."""
+    ends_at = _deadline_at(workflow, step)
+    timeout = workflow.call_of(step).timeout
+    return timeout if ends_at is None else min(timeout, ends_at - now)
+
+
+def _deadline_at(workflow: Workflow, step: StepState) -> float | None:
+    if step.kind is Kind.UNDO or step.trying_since is None:
+        return None
+    deadline = workflow.definition.steps[step.name].deadline
+    return None if deadline is None else step.trying_since + deadline
+
+
+def _deadline(workflow: Workflow, step: StepState) -> str:
+    return (
+        f"its deadline of {span(workflow.definition.steps[step.name].deadline or 0)}, counted from the first attempt,"
+    )
 
 
 def _next(outcome: Failed) -> str:

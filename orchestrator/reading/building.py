@@ -49,6 +49,7 @@ def _step(name: str, draft: Mapping[str, Json], after: tuple[str, ...]) -> Step:
         when=draft.get("when"),
         optional=draft.get("optional", False),
         fallback=draft.get("fallback"),
+        deadline=draft.get("deadline"),
         compensate=None if compensate is None else _call(compensate, COMPENSATION_RETRIES),
     )
 

@@ -107,6 +107,10 @@ STEP = Group(
         "optional": Field("true: the workflow goes on where this step fails.", Flag(), False),
         "fallback": Field("The step that is called instead where this one fails.", Text("the name of a step", NAME)),
         "compensate": Field("The call that undoes this step.", COMPENSATION),
+        "deadline": Field(
+            "The longest time for all attempts of this step and the waits between them; past it the step has failed.",
+            Duration(YEAR),
+        ),
     },
     required=("targetUrl",),
     later=(*NOT_YET["call"], *NOT_YET["step"]),

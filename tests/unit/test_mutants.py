@@ -86,7 +86,7 @@ GUIDES = {
         advancing.make_ready, "step.wake_at = now + GRACE", "step.wake_at = None"
     ),
     "a lost worker hangs the workflow": Bug(
-        claiming.claim, "step.wake_at = now + workflow.call_of(step).timeout + LEASE_MARGIN", "step.wake_at = None"
+        claiming.claim, "step.wake_at = now + timeout + LEASE_MARGIN", "step.wake_at = None"
     ),
     "no deadline": Bug(
         looking.expire,
@@ -100,7 +100,7 @@ GUIDES = {
     ),
     "4xx counts as completed": Bug(
         settling._fail,
-        "return fail_for_good(workflow, step, outcome.error, now, call)",
+        "return fail_for_good(workflow, step, error, now, call)",
         "return _complete(workflow, step, Completed(None), call, now)",
     ),
     "every attempt has a key of its own: a retry after a time-out charges twice": Bug(

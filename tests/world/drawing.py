@@ -115,6 +115,7 @@ def _any_step(dice: random.Random, name: str, after: tuple[str, ...], fallback: 
         compensate=undone(dice.choice([0, 2, 4]), idempotent=dice.random() < 0.9)
         if dice.random() < taste.compensate
         else None,
+        deadline=dice.choice([None, None, None, 2.5, 12.0]),
     )
 
 
