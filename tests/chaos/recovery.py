@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tests.chaos.record import Happened, Record, Row, Told
 
@@ -10,6 +11,8 @@ BOUND = 15.0
 """Seconds after a fault's end within which every workflow that has something due goes on."""
 
 NO_PROGRESS = frozenset({"step.late", "step.resent", "step.lost", "workflow.paused", "workflow.rerun"})
+
+_THE_END = Happened((), math.inf, math.inf)
 
 
 @dataclass(frozen=True)
@@ -27,12 +30,11 @@ def recoveries(record: Record) -> Iterator[Recovery]:
 
     A workflow that made no progress before the next episode began is counted there: it was hit again before it could.
     """
-    ends = [episode.begin for episode in record.episodes[1:]] + [math.inf]
-    for episode, next_begin in zip(record.episodes, ends, strict=True):
+    for episode, following in pairwise([*record.episodes, _THE_END]):
         if not episode.met:
             continue
         for told in record.workflows.values():
-            found = _after(told, episode, min(next_begin, record.at))
+            found = _after(told, episode, min(following.begin, record.at))
             if found is not None:
                 yield found
 
