@@ -52,9 +52,7 @@ def _matter(event: Event) -> Matter | None:
             return Matter.FAILED
         case "workflow.failing" if isinstance(error, dict) and error.get("kind") == "deadline":
             return Matter.DEADLINE
-        case "workflow.stuck":
-            return Matter.STUCK
-    return None
+    return Matter.STUCK if event.type == STUCK else None
 
 
 def _details(workflow: Workflow, event: Event, matter: Matter) -> dict[str, Json]:

@@ -8,6 +8,7 @@ dispatch     sending them, which may fail without harm
 bench        what a worker process holds: ledger, HTTP session, its name
 queue        which messages wait
 reconciler   the thread that finds what should be moving and is not
+tending      threads beside it: ops are told, what is stuck is found, what is old is deleted
 backend      Celery's result backend, without its subscriptions
 consumer     Celery's consumer, which no message can end
 kombu_fix    a crash of kombu's Redis transport, mended

@@ -1,10 +1,11 @@
-"""What one worker process holds: its name, the ledger, the HTTP session, the reconciler's thread."""
+"""What one worker process holds: its name, the ledger, the HTTP session, the reconciler's thread, those beside it."""
 
 import atexit
 import os
 import secrets
 import socket
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from celery.signals import worker_ready
@@ -21,6 +22,7 @@ from tasks.app import app
 from tasks.dispatch import Dispatch
 from tasks.queue import RedisQueue
 from tasks.reconciler import Reconciler
+from tasks.tending import Tending, tended
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Held:
     bench: Bench
     ledger: Ledger
     reconciler: Reconciler
+    tending: Sequence[Tending]
 
 
 _opening = threading.Lock()
@@ -58,8 +61,11 @@ def _set_up() -> Held:
         pool_size=settings.concurrency, max_answer_bytes=settings.max_answer_bytes, allow_hosts=settings.allow_hosts
     )
     around = Surroundings(settings.vars, settings.secrets, Sealer(settings.key().split(",")))
-    reconciler.start()
-    return Held(Bench(name, Clerk(ledger), caller, around, publish, parked=reconciler.hurry), ledger, reconciler)
+    bench = Bench(name, Clerk(ledger), caller, around, publish, parked=reconciler.hurry)
+    made = Held(bench, ledger, reconciler, tended(settings, ledger))
+    for thread in (reconciler, *made.tending):
+        thread.start()
+    return made
 
 
 @worker_ready.connect
@@ -74,6 +80,8 @@ def _end() -> None:
     found = _open.pop(os.getpid(), None)
     if found is None:
         return
+    for thread in found.tending:
+        thread.stop()
     found.reconciler.stop()
     found.bench.caller.close()
     found.ledger.database.close()

@@ -12,6 +12,9 @@ outputs       what a completed workflow puts out
 ready         the ready steps of one workflow, as they should be sent
 due           what the reconciler has to look at
 presence      which workers are alive
+notices       what ops are to be told, taken by one worker at a time
+stuck         workflows to which nothing has happened for long
+retention     finished workflows deleted, a little at a time
 views         what people and programs read
 """
 
