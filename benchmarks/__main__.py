@@ -2,22 +2,18 @@
 
 import argparse
 import dataclasses
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 from benchmarks.bare_celery import BareCelery
-from benchmarks.books import Services
 from benchmarks.by_hand import ByHand
 from benchmarks.dbos_peer import Dbos
 from benchmarks.figures import Measured
 from benchmarks.machine import described
 from benchmarks.orchestrator_peer import OnSqlite, Orchestrator, WithEvents
 from benchmarks.peer import Peer, Place
+from benchmarks.places import places
 from benchmarks.restate_peer import Restate
 from benchmarks.rounds import measure, tell
-from benchmarks.servers import PostgresServer, RedisServer
 from benchmarks.table import table
 from benchmarks.web_workloads import START_FIGURES, STATUS_FIGURES, Web, WebScale
 from benchmarks.workloads import FULL, QUICK, WORKLOADS
@@ -44,20 +40,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _web(asked, place)
 
 
-@contextmanager
-def places() -> Iterator[Place]:
-    """Servers and services in a folder of their own, gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="orchestrator-benchmarks-") as made:
-        folder = Path(made)
-        folder.chmod(0o755)  # PostgreSQL runs as somebody else where we are root
-        services, redis, postgres = Services(folder), RedisServer(folder / "redis"), PostgresServer(folder / "postgres")
-        try:
-            yield Place(folder, services, redis, postgres)
-        finally:
-            for server in (services, redis, postgres):
-                server.end()
-
-
 def _peers(asked: argparse.Namespace, peers: list[Peer]) -> None:
     scale = QUICK if asked.quick else FULL
     workloads = [workload for workload in WORKLOADS if workload.name in asked.only]
@@ -69,7 +51,7 @@ def _peers(asked: argparse.Namespace, peers: list[Peer]) -> None:
 
 
 def _web(asked: argparse.Namespace, place: Place) -> None:
-    scale = WebScale(asked.ledger, 3.0, 300) if asked.quick else WebScale(asked.ledger, 10.0, 4000)
+    scale = WebScale(asked.ledger, seconds=3 if asked.quick else 10)
     web = Web(Orchestrator(place), scale)
     started: list[Measured] = []
     read: list[Measured] = []

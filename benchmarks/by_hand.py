@@ -1,16 +1,12 @@
 """Celery with a table of steps in PostgreSQL, as one writes it oneself."""
 
-from benchmarks.bare_celery import BareCelery
-from benchmarks.peer import Crew
+import os
+import subprocess
+import sys
 
-TABLES = (
-    "CREATE TABLE workflow (id text PRIMARY KEY, kind text NOT NULL, status text NOT NULL, base text NOT NULL)",
-    "CREATE INDEX ON workflow (status)",
-    "CREATE TABLE step (workflow_id text REFERENCES workflow, name text, stage integer NOT NULL, status text NOT NULL,"
-    " attempts integer NOT NULL, result json, PRIMARY KEY (workflow_id, name))",
-    "CREATE INDEX ON step (workflow_id, stage)",
-)
-"""Those of `by_hand_app`'s models."""
+from benchmarks.bare_celery import BareCelery
+from benchmarks.children import ROOT
+from benchmarks.peer import Crew
 
 
 class ByHand(BareCelery):
@@ -24,13 +20,17 @@ class ByHand(BareCelery):
     def set_up(self, crew: Crew) -> None:
         """The tables, a worker, a client."""
         self.place.postgres.make(self.name)
-        self.place.postgres.run(self.name, *TABLES)
+        self._make_tables(crew)
         super().set_up(crew)
 
     def environment(self, crew: Crew) -> dict[str, str]:
         """What worker and client are told."""
         url = self.place.postgres.url(self.name, "postgresql+psycopg")
         return {**super().environment(crew), "BENCH_DATABASE_URL": url}
+
+    def _make_tables(self, crew: Crew) -> None:
+        make = "from benchmarks.by_hand_app import engine, metadata; metadata.create_all(engine())"
+        subprocess.run([sys.executable, "-c", make], env={**os.environ, **self.environment(crew)}, cwd=ROOT, check=True)
 
     def recorded(self) -> bool:
         """Whether every workflow's row says so."""

@@ -11,8 +11,22 @@ from functools import cache
 import requests
 from celery import Celery
 from requests.adapters import HTTPAdapter
-from sqlalchemy import JSON, Engine, ForeignKey, create_engine, func, insert, select, update
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy import (
+    JSON,
+    Column,
+    Engine,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    create_engine,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from benchmarks.shapes import Shape
 from orchestrator.jsontype import Json
@@ -30,32 +44,29 @@ app.conf.update(
 )
 
 
-class Base(DeclarativeBase):
-    """The models; the tables are made by `benchmarks.by_hand`."""
+metadata = MetaData()
 
-    type_annotation_map = {Json: JSON}  # noqa: RUF012 - SQLAlchemy's own way
+workflow = Table(
+    "workflow",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("status", Text, nullable=False, index=True),
+    Column("base", Text, nullable=False),
+)
 
-
-class Workflow(Base):
-    """One execution."""
-
-    __tablename__ = "workflow"
-    id: Mapped[str] = mapped_column(primary_key=True)
-    kind: Mapped[str]
-    status: Mapped[str]
-    base: Mapped[str]
-
-
-class Step(Base):
-    """One call of it. `stage` says when its turn is."""
-
-    __tablename__ = "step"
-    workflow_id: Mapped[str] = mapped_column(ForeignKey("workflow.id"), primary_key=True)
-    name: Mapped[str] = mapped_column(primary_key=True)
-    stage: Mapped[int]
-    status: Mapped[str]
-    attempts: Mapped[int]
-    result: Mapped[Json] = mapped_column(nullable=True)
+step = Table(
+    "step",
+    metadata,
+    Column("workflow_id", ForeignKey("workflow.id"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("stage", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("result", JSON),
+    Index("ix_step_stage", "workflow_id", "stage"),
+)
+"""`stage` says when its turn is."""
 
 
 @cache
@@ -95,55 +106,59 @@ def run_step(self: Json, workflow_id: str, name: str) -> None:
 
 
 def _take(workflow_id: str, name: str) -> tuple[str, Json] | None:
-    with Session(engine()) as db, db.begin():
+    """The URLs' base and the id that the step before answered; None where somebody else has taken the step."""
+    with engine().begin() as db:
         stage = db.execute(
-            update(Step)
-            .where(Step.workflow_id == workflow_id, Step.name == name, Step.status == "pending")
-            .values(status="running", attempts=Step.attempts + 1)
-            .returning(Step.stage)
+            update(step)
+            .where(step.c.workflow_id == workflow_id, step.c.name == name, step.c.status == "pending")
+            .values(status="running", attempts=step.c.attempts + 1)
+            .returning(step.c.stage)
         ).scalar_one_or_none()
         if stage is None:
             return None
-        base = db.execute(select(Workflow.base).where(Workflow.id == workflow_id)).scalar_one()
-        before = select(Step.result).where(Step.workflow_id == workflow_id, Step.stage == stage - 1).limit(1)
+        base = db.execute(select(workflow.c.base).where(workflow.c.id == workflow_id)).scalar_one()
+        before = select(step.c.result).where(step.c.workflow_id == workflow_id, step.c.stage == stage - 1).limit(1)
         result = db.execute(before).scalar_one_or_none()
         return base, result and result["id"]
 
 
 def _put_back(workflow_id: str, name: str) -> None:
-    with Session(engine()) as db, db.begin():
-        db.execute(update(Step).where(Step.workflow_id == workflow_id, Step.name == name).values(status="pending"))
+    with engine().begin() as db:
+        db.execute(update(step).where(step.c.workflow_id == workflow_id, step.c.name == name).values(status="pending"))
 
 
 def _complete(workflow_id: str, name: str, result: Json) -> list[str]:
     """Record the result; the steps whose turn has come, if this was the last of its stage."""
-    with Session(engine()) as db, db.begin():
-        workflow = db.get_one(Workflow, workflow_id, with_for_update=True)
-        step = db.get_one(Step, (workflow_id, name))
-        step.status, step.result = "completed", result
-        db.flush()
+    with engine().begin() as db:
+        db.execute(select(workflow.c.id).where(workflow.c.id == workflow_id).with_for_update())
+        stage = db.execute(
+            update(step)
+            .where(step.c.workflow_id == workflow_id, step.c.name == name)
+            .values(status="completed", result=result)
+            .returning(step.c.stage)
+        ).scalar_one()
         unfinished = select(func.count()).where(
-            Step.workflow_id == workflow_id, Step.stage == step.stage, Step.status != "completed"
+            step.c.workflow_id == workflow_id, step.c.stage == stage, step.c.status != "completed"
         )
         if db.execute(unfinished).scalar_one():
             return []
-        following = select(Step.name).where(Step.workflow_id == workflow_id, Step.stage == step.stage + 1)
+        following = select(step.c.name).where(step.c.workflow_id == workflow_id, step.c.stage == stage + 1)
         names = list(db.execute(following).scalars())
         if not names:
-            workflow.status = "completed"
+            db.execute(update(workflow).where(workflow.c.id == workflow_id).values(status="completed"))
         return names
 
 
 def start(base: str, shape: Shape) -> None:
     """Write the rows, send the first steps."""
     workflow_id = str(uuid.uuid4())
-    with Session(engine()) as db, db.begin():
-        db.execute(insert(Workflow).values(id=workflow_id, kind=shape.name, status="running", base=base))
+    with engine().begin() as db:
+        db.execute(insert(workflow).values(id=workflow_id, kind=shape.name, status="running", base=base))
         rows = [
-            {"workflow_id": workflow_id, "name": step, "stage": number, "status": "pending", "attempts": 0}
+            {"workflow_id": workflow_id, "name": name, "stage": number, "status": "pending", "attempts": 0}
             for number, stage in enumerate(shape.stages)
-            for step in stage
+            for name in stage
         ]
-        db.execute(insert(Step), rows)
-    for step in shape.stages[0]:
-        run_step.delay(workflow_id, step)
+        db.execute(insert(step), rows)
+    for name in shape.stages[0]:
+        run_step.delay(workflow_id, name)

@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.children import PYTHON
 from benchmarks.peer import Crew, Peer
 
-UNDER_WAY = "SELECT 1 FROM workflows WHERE status NOT IN ('completed', 'failed', 'cancelled') LIMIT 1"
+UNDER_WAY = "SELECT count(*) FROM workflows WHERE status IN ('running', 'paused', 'compensating')"
 
 
 class Orchestrator(Peer):
@@ -65,7 +65,11 @@ class Orchestrator(Peer):
 
     def recorded(self) -> bool:
         """Whether every workflow is over."""
-        return self.count(f"SELECT count(*) FROM ({UNDER_WAY}) AS one") == 0
+        return self.under_way() == 0
+
+    def under_way(self) -> int:
+        """How many workflows are not over."""
+        return self.count(UNDER_WAY)
 
     def tear_down(self) -> None:
         """And drop the database."""

@@ -116,12 +116,6 @@ class PostgresServer:
         with self.connected() as connection:
             connection.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)'.encode())
 
-    def run(self, database: str, *statements: str) -> None:
-        """Each committed by itself."""
-        with self.connected(database) as connection:
-            for statement in statements:
-                connection.execute(statement.encode())
-
     def number(self, database: str, query: str) -> int:
         """What a query of one number finds; -1 where there is no such table."""
         with self.connected(database) as connection:
