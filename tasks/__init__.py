@@ -12,6 +12,7 @@ tending      threads beside it: ops are told, what is stuck is found, what is ol
 backend      Celery's result backend, without its subscriptions
 consumer     Celery's consumer, which no message can end
 kombu_fix    a crash of kombu's Redis transport, mended
+kombu_clients  one Redis client a channel instead of one a message
 """
 
 from tasks.app import app

@@ -61,7 +61,7 @@ def _set_up() -> Held:
         pool_size=settings.concurrency, max_answer_bytes=settings.max_answer_bytes, allow_hosts=settings.allow_hosts
     )
     around = Surroundings(settings.vars, settings.secrets, Sealer(settings.key().split(",")))
-    bench = Bench(name, Clerk(ledger), caller, around, publish, parked=reconciler.hurry)
+    bench = Bench(name, Clerk(ledger), caller, around, publish, parked=reconciler.hurry, standing=reconciler.standing)
     made = Held(bench, ledger, reconciler, tended(settings, ledger))
     for thread in (reconciler, *made.tending):
         thread.start()

@@ -32,6 +32,6 @@ class SturdyConsumer(Consumer):  # type: ignore[misc]  # Celery has no annotatio
             except NOT_UNDERSTOOD as error:
                 # Neither body nor headers: they are whoever wrote them's, and may hold anything.
                 log.error("a message that cannot be understood was dropped: %s", type(error).__name__)
-                message.reject_log_error(log, self.connection_errors)
+                message.reject_log_error(log, self.connection_errors)  # type: ignore[no-untyped-call]  # kombu's
 
         return on_task_received

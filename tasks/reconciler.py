@@ -11,8 +11,9 @@ from collections.abc import Callable
 from orchestrator.errors import Unavailable
 from orchestrator.ledger import Ledger
 from orchestrator.ledger.due import next_due
-from orchestrator.ledger.presence import BEAT, beat, leave
+from orchestrator.ledger.presence import BEAT, SILENCE, beat, leave
 from orchestrator.reconciling import Queue, reconcile
+from orchestrator.standing import Standing
 from orchestrator.workflow import Publication
 
 log = logging.getLogger("orchestrator")
@@ -33,6 +34,7 @@ class Reconciler(threading.Thread):
         self._wake = threading.Event()
         self._stopped = False
         self._last_beat = -BEAT
+        self.standing = Standing(SILENCE)
 
     def hurry(self) -> None:
         """Something was parked: look again when the next thing is due."""
@@ -64,9 +66,15 @@ class Reconciler(threading.Thread):
             self._wake.clear()
 
     def _round(self) -> float:
-        if time.monotonic() - self._last_beat >= BEAT:
-            beat(self._ledger, self._worker, socket.gethostname(), os.getpid())
-            self._last_beat = time.monotonic()
+        self._show_life()
         reconcile(self._ledger, self._queue, self._publish)
         soonest = next_due(self._ledger)
         return IDLE if soonest is None else min(IDLE, max(soonest, 0.01))
+
+    def _show_life(self) -> None:
+        began = time.monotonic()
+        if began - self._last_beat < BEAT:
+            return
+        known = beat(self._ledger, self._worker, socket.gethostname(), os.getpid())
+        self.standing.shown(began, known=known)
+        self._last_beat = time.monotonic()
