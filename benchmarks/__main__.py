@@ -56,7 +56,7 @@ def _web(asked: argparse.Namespace, place: Place) -> None:
     started: list[Measured] = []
     read: list[Measured] = []
     try:
-        tell(f"{scale.ledger} finished workflows were written in {web.filled_in:.0f} s")
+        tell(f"{scale.ledger} finished workflows were written in {web.set_up():.0f} s")
         for number in range(asked.rounds):
             if "start" in asked.only:
                 started.append(web.start())
@@ -64,7 +64,7 @@ def _web(asked: argparse.Namespace, place: Place) -> None:
                 read.append(web.status())
             tell(f"round {number + 1} of {asked.rounds}: the web is done")
     finally:
-        web.end()
+        web.tear_down()
     ours = {Orchestrator.name: Orchestrator.title}
     told = f"{scale.ledger:,} finished workflows in the ledger"
     for title, figures, results in (("POST /api/subscribe", START_FIGURES, started), ("GET", STATUS_FIGURES, read)):

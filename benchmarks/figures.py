@@ -11,13 +11,17 @@ Measured = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Figure:
-    """What is measured, its unit, and what the project wants to reach (`×` is the ratio to bare Celery)."""
+    """What is measured, its unit, what the project wants to reach (`×` is the ratio to bare Celery).
+
+    `compared` says whether its ratio to bare Celery means something.
+    """
 
     name: str
     title: str
     unit: str
     target: str = ""
     digits: int = 1
+    compared: bool = True
 
 
 @dataclass(frozen=True)

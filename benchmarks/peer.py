@@ -42,7 +42,7 @@ class Peer(ABC):
     def __init__(self, place: Place) -> None:
         self.place = place
         self.workers: list[Child] = []
-        self._others: list[Child] = []
+        self.client: Child | None = None
 
     @classmethod
     def missing(cls) -> str | None:
@@ -55,6 +55,7 @@ class Peer(ABC):
 
     def start(self, base: str, shape: Shape, count: int) -> None:
         """Start so many workflows; return when all of them are accepted."""
+        assert self.client is not None, "set up first"
         self.client.tell(json.dumps({"base": base, "shape": shape.name, "count": count}))
         self.client.hear()
 
@@ -64,26 +65,24 @@ class Peer(ABC):
 
     def tear_down(self) -> None:
         """End its processes and drop what it stored."""
-        for child in (*self._others, *self.workers):
+        for child in self.own():
             child.end()
-        self.workers, self._others = [], []
+        self.workers, self.client = [], None
+
+    def own(self) -> list[Child]:
+        """All that was started for it alone, in the order in which it ends."""
+        return [*([self.client] if self.client else []), *self.workers]
 
     def processes(self) -> list[int]:
         """Ids of all that works for it: workers, client, broker, database."""
         servers = [self.place.redis.child] if self.uses_redis else []
         servers += [self.place.postgres.child] if self.uses_postgres else []
-        return [child.pid for child in (*self.workers, *self._others, *servers)]
-
-    @property
-    def client(self) -> Child:
-        """The process that starts workflows."""
-        return self._others[0]
+        return [child.pid for child in (*self.own(), *servers)]
 
     def add_client(self, module: str, environment: dict[str, str]) -> None:
         """Start `benchmarks.starter` with the module's `start`."""
-        child = Child([*PYTHON, "benchmarks.starter", module], self.log("client"), environment, talks=True)
-        self._others.append(child)
-        child.hear()
+        self.client = Child([*PYTHON, "benchmarks.starter", module], self.log("client"), environment, talks=True)
+        self.client.hear()
 
     def add_worker(self, command: Sequence[str], environment: dict[str, str], *, talks: bool = False) -> Child:
         """Start a process that works."""

@@ -2,9 +2,8 @@
 
 import time
 
-from sqlalchemy import ColumnElement, Table, func, insert, literal, select, text
+from sqlalchemy import Table, TextClause, text
 
-from orchestrator.jsontype import Json
 from orchestrator.ledger.engine import Database
 from orchestrator.ledger.tables import events, steps, workflows
 
@@ -22,10 +21,10 @@ def prefill(database_url: str, original: str, count: int) -> float:
     database = Database(database_url)
     try:
         for first in range(0, count, AT_A_TIME):
-            last = min(first + AT_A_TIME, count) - 1
+            between = {"original": original, "first": first, "last": min(first + AT_A_TIME, count) - 1}
             with database.transaction() as connection:
                 for table, key in ((workflows, "id"), (steps, "workflow_id"), (events, "workflow_id")):
-                    connection.execute(_copies(table, key, original, first, last))
+                    connection.execute(_copies(table, key), between)
         with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM ANALYZE"))
     finally:
@@ -33,12 +32,14 @@ def prefill(database_url: str, original: str, count: int) -> float:
     return time.monotonic() - began
 
 
-def _copies(table: Table, key: str, original: str, first: int, last: int) -> Json:
-    number = func.generate_series(first, last).table_valued("number")
-    fresh = func.concat("00000000-0000-7000-8000-", func.lpad(func.to_hex(number.c.number), 12, "0"))
-    # A copy has no start key: the original's would be taken.
-    replaced: dict[str, ColumnElement[Json]] = {key: fresh, "start_key": literal(None)}
+def _copies(table: Table, key: str) -> TextClause:
+    """Each copy's rows together, as they would have been written; `copy_id` in SQL."""
     names = [column.name for column in table.columns if not (table is events and column.name == "id")]
-    chosen = select(*[replaced.get(name, table.c[name]) for name in names]).where(table.c[key] == original)
-    # Each copy's rows together, as they would have been written.
-    return insert(table).from_select(names, chosen.select_from(table, number).order_by(number.c.number))
+    fresh = "'00000000-0000-7000-8000-' || lpad(to_hex(number), 12, '0')"
+    # A copy has no start key: the original's would be taken.
+    chosen = [{key: fresh, "start_key": "NULL"}.get(name, name) for name in names]
+    return text(
+        f"INSERT INTO {table.name} ({', '.join(names)}) SELECT {', '.join(chosen)} "
+        f"FROM {table.name} CROSS JOIN generate_series(CAST(:first AS int), CAST(:last AS int)) AS copy (number) "
+        f"WHERE {key} = :original ORDER BY number"
+    )

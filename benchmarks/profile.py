@@ -45,6 +45,8 @@ COMPONENTS = (
 """A component and where its files are. A sample belongs to the innermost frame that is of any; the standard library
 works for whoever calls it."""
 
+WORKER = "the worker process"
+SUPERVISOR = "its supervisor"
 WHOLE_STACK = "the reconciler's thread"
 """Counts wherever in the stack it is seen."""
 
@@ -98,30 +100,33 @@ def profiled(peer: Orchestrator, shape: Shape, count: int, rate: int) -> Iterato
     """Run the workflows and yield the report's lines."""
     peer.set_up(Crew(processes=1, concurrency=100))
     run(peer, shape, 50)
-    worker = _worker(peer)
+    ids = _processes(peer)
     raw = peer.log("samples")
-    command = [_py_spy(), "record", "--pid", str(worker), "--rate", str(rate), "--format", "raw", "--output", str(raw)]
-    spy = Child([*command, "--full-filenames"], peer.log("py-spy"), end_with=signal.SIGINT)
+    command = [_py_spy(), "record", "--pid", str(ids[WORKER]), "--rate", str(rate), "--format", "raw"]
+    spy = Child([*command, "--output", str(raw), "--full-filenames"], peer.log("py-spy"), end_with=signal.SIGINT)
     spy.wait_ready(lambda: "Sampling process" in spy.said(), "py-spy")
-    ids = {
-        "the worker process": worker,
-        "its supervisor": peer.workers[0].pid,
-        "the client that starts": peer.client.pid,
-    }
-    ids["Redis"] = peer.place.redis.child.pid
-    ids |= {"PostgreSQL": peer.place.postgres.child.pid} if peer.uses_postgres else {}
     before = {name: cpu_seconds([pid]) for name, pid in ids.items()}
     took = run(peer, shape, count)
     cpu = {name: (cpu_seconds([pid]) - before[name]) / (count * shape.size) * 1000 for name, pid in ids.items()}
-    cpu["its supervisor"] -= cpu["the worker process"]
+    cpu[SUPERVISOR] -= cpu[WORKER]  # its child
     spy.end()
     yield from _report(shape, count, took.seconds, cpu, read_samples(_shortened(raw)))
+
+
+def _processes(peer: Orchestrator) -> dict[str, int]:
+    client, supervisor = peer.client, peer.workers[0]
+    assert client is not None, "the peer was set up"
+    ids = {WORKER: _worker(supervisor.pid), SUPERVISOR: supervisor.pid, "the client that starts": client.pid}
+    ids["Redis"] = peer.place.redis.child.pid
+    if peer.uses_postgres:
+        ids["PostgreSQL"] = peer.place.postgres.child.pid
+    return ids
 
 
 def _report(shape: Shape, count: int, seconds: float, cpu: Mapping[str, float], samples: Samples) -> Iterator[str]:
     yield f"{count} × {shape.name} in {seconds:.1f} s: {count * shape.size / seconds:.0f} steps a second."
     yield from _table("process", "ms a step", {name: f"{each:.2f}" for name, each in cpu.items()})
-    worker = cpu["the worker process"]
+    worker = cpu[WORKER]
     for title, counter, most in (
         ("component of the worker process", samples.components, 20),
         ("function of ours, with all that it calls", _ours(samples.within), 40),
@@ -155,12 +160,12 @@ def _shortened(raw: Path) -> Iterator[str]:
         yield re.sub(rf"\((?:{prefixes})/", "(", line)
 
 
-def _worker(peer: Orchestrator) -> int:
+def _worker(supervisor: int) -> int:
     """The one worker process below its supervisor."""
     found: list[int] = []
 
     def look() -> bool:
-        for child in psutil.Process(peer.workers[0].pid).children(recursive=True):
+        for child in psutil.Process(supervisor).children(recursive=True):
             if any("celery_worker" in part for part in child.cmdline()):
                 found.append(child.pid)
         return bool(found)

@@ -5,7 +5,7 @@ import importlib.util
 import json
 import shutil
 
-from benchmarks.children import PYTHON, ROOT
+from benchmarks.children import PYTHON, ROOT, Child
 from benchmarks.peer import Crew, Peer
 from benchmarks.servers import free_port
 from orchestrator.jsontype import Json
@@ -19,6 +19,7 @@ class Restate(Peer):
 
     name = "restate"
     title = "Restate"
+    _server: Child | None = None
 
     @classmethod
     def missing(cls) -> str | None:
@@ -41,9 +42,9 @@ class Restate(Peer):
             "RESTATE_BIND_ADDRESS": f"127.0.0.1:{node}",
             "DO_NOT_TRACK": "1",
         }
-        server = self.add_worker([str(_binary())], settings)
-        server.wait_ready(lambda: _answers(self._admin, "/health"), "Restate's admin")
-        server.wait_ready(lambda: _answers(ingress, "/restate/health"), "Restate's ingress")
+        self._server = Child([str(_binary())], self.log("server"), settings)
+        self._server.wait_ready(lambda: _answers(self._admin, "/health"), "Restate's admin")
+        self._server.wait_ready(lambda: _answers(ingress, "/restate/health"), "Restate's ingress")
         self._ask("POST", "/deployments", {"uri": f"http://127.0.0.1:{handlers}"})
         self.add_client("benchmarks.restate_app", environment)
 
@@ -51,9 +52,14 @@ class Restate(Peer):
         """Not asked: its handler ends with the last answer, and a query of its journal costs as much as workflows."""
         return True
 
+    def own(self) -> list[Child]:
+        """Its server too."""
+        return [*super().own(), *([self._server] if self._server else [])]
+
     def tear_down(self) -> None:
         """And forget its journal."""
         super().tear_down()
+        self._server = None
         shutil.rmtree(self.place.folder / "restate", ignore_errors=True)
 
     def _add_handlers(self, crew: Crew, port: int, environment: dict[str, str]) -> None:

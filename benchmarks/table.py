@@ -16,7 +16,7 @@ def cell(figure: Figure, rounds: Sequence[Measured], yardstick: Sequence[Measure
     text = f"**{spread.middle:.{figure.digits}f}** {figure.unit}"
     if len(values) > 1:
         text += f" ({spread.low:.{figure.digits}f}–{spread.high:.{figure.digits}f})"
-    base = [measured[figure.name] for measured in yardstick if figure.name in measured]
+    base = [measured[figure.name] for measured in yardstick if figure.compared and figure.name in measured]
     found = ratio(spread.middle, Spread.of(base).middle) if base else None
     return text if found is None else f"{text} {found:.2f} ×"
 
