@@ -4,7 +4,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orchestrator.call import Caller
 from orchestrator.errors import ExpressionError
@@ -13,11 +13,13 @@ from orchestrator.jsontype import Json
 from orchestrator.judging import judge
 from orchestrator.ledger.clerk import Clerk
 from orchestrator.ledger.materials import Materials
+from orchestrator.ledger.presence import SILENCE
 from orchestrator.moves.claiming import Refusal
 from orchestrator.moves.move import Settle
 from orchestrator.moves.settling import NO_CALL, Settled
 from orchestrator.outcome import Failed, Outcome, Skipped, StepError
 from orchestrator.request import Surroundings, request_for, scope_of, shown
+from orchestrator.standing import Holds, Standing
 from orchestrator.states import Effect
 from orchestrator.workflow import Kind, Publication
 
@@ -33,7 +35,8 @@ Publish = Callable[[Publication], None]
 class Bench:
     """What a worker process makes attempts with.
 
-    `publish` sends messages and never raises for a broker that is away; `parked` is told that something waits.
+    `publish` sends messages and never raises for a broker that is away; `parked` is told that something waits;
+    `standing` knows whether the worker was taken for dead.
     """
 
     name: str
@@ -42,16 +45,18 @@ class Bench:
     around: Surroundings
     publish: Publish
     parked: Callable[[], None] = lambda: None
+    standing: Standing = field(default_factory=lambda: Standing(SILENCE))
 
 
 def attempt(bench: Bench, workflow_id: str, step: str) -> Settled | Refusal:
     """Make one attempt of the step, if it may be made now; what follows from it is recorded and sent."""
+    still_ours = bench.standing.from_now()
     taken = bench.clerk.claim(workflow_id, step, bench.name)
     claimed = taken.reply
     if not isinstance(claimed, Materials):
         bench.publish(taken.publication)
         return claimed or Refusal.UNKNOWN
-    outcome, called = _outcome(bench, claimed)
+    outcome, called = _outcome(bench, claimed, still_ours)
     share = random.random()  # noqa: S311 - jitter, not a secret
     settle = Settle(workflow_id, step, claimed.attempt, outcome, share, called)
     # The call was made: its outcome is worth waiting for a database that is away for a while.
@@ -62,7 +67,7 @@ def attempt(bench: Bench, workflow_id: str, step: str) -> Settled | Refusal:
     return made.reply if made.reply is not None else Settled.LATE
 
 
-def _outcome(bench: Bench, materials: Materials) -> tuple[Outcome, Mapping[str, Json]]:
+def _outcome(bench: Bench, materials: Materials, still_ours: Holds) -> tuple[Outcome, Mapping[str, Json]]:
     """Everything between claim and settle: no transaction is open. Also what was called, for the audit log."""
     call = materials.call
     try:
@@ -71,7 +76,7 @@ def _outcome(bench: Bench, materials: Materials) -> tuple[Outcome, Mapping[str, 
         request = request_for(materials, bench.around)
     except ExpressionError as error:
         return Failed(StepError("expression", str(error)), Effect.NONE, retryable=False), NO_CALL
-    answer = bench.caller.call(request)
+    answer = bench.caller.call(request, still_ours)
     outcome = judge(
         answer,
         success=call.success,

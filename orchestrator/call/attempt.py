@@ -5,11 +5,13 @@ through to them. So the attempt of the running thread is a context variable: who
 """
 
 import time
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 
 from orchestrator.call.addresses import AllowedHosts
 from orchestrator.call.lookups import Lookups
+from orchestrator.call.unanswered import Unanswered
 
 
 @dataclass(slots=True)
@@ -20,6 +22,7 @@ class Attempt:
     under way: whether it has a new connection (its TLS handshake may still be under way), and whether its request has
     begun to go out. `status` is that of the last answer that began to come; `seen_other` says that a request which
     changes something was answered with 303: it has been carried out, whatever comes of fetching the result.
+    `may_send` is asked in the moment in which a request would go out.
     """
 
     deadline: float
@@ -30,13 +33,16 @@ class Attempt:
     sending: bool = False
     status: int | None = None
     seen_other: bool = False
+    may_send: Callable[[], bool] = lambda: True
 
     def begin_exchange(self) -> None:
         """The next request: the first one, or what a redirect asks for."""
         self.connected = self.sending = False
 
     def begin_sending(self) -> None:
-        """From here on nobody knows what has arrived, until an answer says so."""
+        """From here on nobody knows what has arrived, until an answer says so. Unanswered where it may not be sent."""
+        if not self.sending and not self.may_send():
+            raise Unanswered("connect", "nothing was sent: this worker stood still for so long that it counts as dead")
         self.sending = self.sent = True
         self.status = None
 

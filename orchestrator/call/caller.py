@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import requests
@@ -49,12 +49,14 @@ class Caller:
         self._allowed = AllowedHosts(allow_hosts)
         self._lookups = Lookups(resolve)
 
-    def call(self, request: Request) -> Answer | NoAnswer:
+    def call(self, request: Request, may_send: Callable[[], bool] = lambda: True) -> Answer | NoAnswer:
         """Send `request` once, and on where a redirect asks for it, within its time-out.
+
+        `may_send` is asked in the moment in which it would go out: where that is false by then, nothing is sent.
 
         Whatever is wrong with the request or with the service comes back as a NoAnswer; neither raises.
         """
-        attempt = Attempt(time.monotonic() + request.timeout, self._allowed, self._lookups)
+        attempt = Attempt(time.monotonic() + request.timeout, self._allowed, self._lookups, may_send=may_send)
         token = under_way.set(attempt)
         try:
             return self._followed(request, attempt)

@@ -13,8 +13,8 @@ SILENCE = 10.0
 """Seconds without a sign of life after which a worker counts as lost, and its steps are taken over."""
 
 
-def beat(ledger: Ledger, name: str, host: str, pid: int) -> None:
-    """Say that this worker lives."""
+def beat(ledger: Ledger, name: str, host: str, pid: int) -> bool:
+    """Say that this worker lives. False where nobody knew it: it is new, or was taken for dead meanwhile."""
     with ledger.database.transaction() as connection:
         now = ledger.database.now(connection)
         seen = connection.execute(update(workers).where(workers.c.name == name).values(seen_until=now + SILENCE))
@@ -22,6 +22,7 @@ def beat(ledger: Ledger, name: str, host: str, pid: int) -> None:
             connection.execute(
                 insert(workers).values(name=name, host=host, pid=pid, started_at=now, seen_until=now + SILENCE)
             )
+        return bool(seen.rowcount)
 
 
 def leave(ledger: Ledger, name: str) -> None:

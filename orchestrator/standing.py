@@ -1,0 +1,39 @@
+"""Whether a worker may still act on what it claimed: only as long as it was not taken for dead meanwhile.
+
+A worker that shows no sign of life for a while is taken for dead, and others take its steps over. One that was only
+frozen (a paused virtual machine, a host that slept, SIGSTOP) does not know that: it goes on in the middle of what it
+did, and would make a call which another worker made long ago, and which may even have been undone. So this is asked in
+the very moment in which a request goes out.
+"""
+
+import math
+import time
+from collections.abc import Callable
+
+Holds = Callable[[], bool]
+"""Whether what was claimed when this was asked for is still the worker's own."""
+
+
+class Standing:
+    """One worker's. `silence` is how long (seconds) others wait for a sign of life. Safe to use from any thread."""
+
+    def __init__(self, silence: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._silence = silence
+        self._clock = clock
+        # Whom nobody has seen yet nobody can take for dead.
+        self._sure_until = math.inf
+        self._deaths = 0
+
+    def shown(self, began_at: float, *, known: bool) -> None:
+        """A sign of life was recorded; `began_at` is the clock before that, `known` whether an earlier one was there.
+
+        Who is not known any more was taken for dead: what it held then is not its own.
+        """
+        if not known and self._sure_until != math.inf:
+            self._deaths += 1
+        self._sure_until = began_at + self._silence
+
+    def from_now(self) -> Holds:
+        """To be called before a claim; what it gives back is asked before acting on it."""
+        deaths = self._deaths
+        return lambda: self._deaths == deaths and self._clock() < self._sure_until

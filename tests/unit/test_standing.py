@@ -1,0 +1,73 @@
+"""A worker may act on what it claimed as long as nobody can have taken it for dead."""
+
+import pytest
+
+from orchestrator.standing import Standing
+
+
+class Clock:
+    """Stands still until it is set."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The worker's clock."""
+    return Clock()
+
+
+@pytest.fixture
+def standing(clock: Clock) -> Standing:
+    """Of a worker that has just shown that it lives; others wait for 10 s."""
+    standing = Standing(10.0, clock)
+    standing.shown(clock.now, known=False)
+    return standing
+
+
+def test_a_worker_that_never_showed_itself_cannot_be_taken_for_dead(clock: Clock) -> None:
+    """Nobody knows it, so nobody misses it: only the lease of the step counts."""
+    holds = Standing(10.0, clock).from_now()
+    clock.now += 1000
+    assert holds()
+
+
+def test_what_was_claimed_is_the_workers_own_while_it_shows_that_it_lives(standing: Standing, clock: Clock) -> None:
+    """Sign after sign, for however long the call takes."""
+    holds = standing.from_now()
+    for _ in range(10):
+        clock.now += 9
+        assert holds()
+        standing.shown(clock.now, known=True)
+
+
+def test_after_a_silence_nothing_is_its_own_until_it_has_shown_itself(standing: Standing, clock: Clock) -> None:
+    """It may have been buried, and does not know yet."""
+    holds = standing.from_now()
+    clock.now += 10
+    assert not holds()
+    standing.shown(clock.now, known=True)
+    assert holds(), "nobody had looked for it meanwhile"
+
+
+def test_who_was_taken_for_dead_has_lost_what_it_held_and_keeps_what_it_claims_from_then_on(
+    standing: Standing, clock: Clock
+) -> None:
+    """Its row was gone: others have its steps."""
+    before = standing.from_now()
+    clock.now += 20
+    standing.shown(clock.now, known=False)
+    assert not before()
+    assert standing.from_now()()
+
+
+def test_a_sign_of_life_counts_from_its_beginning(standing: Standing, clock: Clock) -> None:
+    """It may take long to be recorded; the others count from the record, which is never earlier."""
+    holds = standing.from_now()
+    standing.shown(clock.now - 8, known=True)
+    clock.now += 3
+    assert not holds()
