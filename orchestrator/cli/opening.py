@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from orchestrator.errors import Unavailable
+from orchestrator.errors import SettingsError, Unavailable
 from orchestrator.ledger import Ledger
 from orchestrator.ledger.engine import Database
 from orchestrator.ledger.migrating import migrate, pending
-from orchestrator.settings import Settings
+from orchestrator.settings import PREFIX, Settings
 from orchestrator.workflow import Publication
 
 PATIENCE = 60.0
@@ -29,6 +29,7 @@ def opened_database(url: str) -> Iterator[Database]:
         file = _file(database)
         if file is not None and not file.exists():
             raise Unavailable(f"there is no ledger at {file} yet; `orchestrator up` and `orchestrator migrate` make it")
+        _check_kind(file)
         yield database
     finally:
         database.close()
@@ -53,7 +54,8 @@ def bring_up_tables(settings: Settings, patience: float = 0.0) -> None:
     give_up_at = time.monotonic() + patience
     try:
         if (file := _file(database)) is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
+            _make(file.parent)
+            _check_kind(file)
         while True:
             try:
                 return migrate(database)
@@ -64,6 +66,22 @@ def bring_up_tables(settings: Settings, patience: float = 0.0) -> None:
             time.sleep(2)
     finally:
         database.close()
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"{PREFIX}DATABASE_URL: {folder} cannot be made: {error.strerror}") from error
+
+
+def _check_kind(file: Path | None) -> None:
+    """Raise SettingsError for a file that holds something else (sqlite.org/fileformat.html, section 1.3)."""
+    if file is None or not file.is_file():
+        return
+    with file.open("rb") as opened:
+        if opened.read(16) not in (b"", b"SQLite format 3\x00"):
+            raise SettingsError(f"{PREFIX}DATABASE_URL: {file} is no SQLite database; name another file")
 
 
 def sender() -> Callable[[Publication], None]:

@@ -6,19 +6,25 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+from orchestrator.errors import SettingsError
 from orchestrator.ledger.engine import Database
-from orchestrator.settings import bundled
+from orchestrator.settings import PREFIX, bundled
 
 _ONE_AT_A_TIME = 7_330_113_017_104
 
 
 def migrate(database: Database) -> None:
-    """Apply every migration that is missing. Several processes may ask at once: one does it, the others wait."""
+    """Apply every migration that is missing. Several processes may ask at once: one does it, the others wait.
+
+    Raises SettingsError where the tables belong to a newer release.
+    """
     with database.transaction() as connection:
         if database.postgresql:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ONE_AT_A_TIME})
-        if _current(connection) != latest():
+        current = _current(connection)
+        if current != latest():
             config = _config()
+            _check_known(current, config)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
@@ -34,6 +40,15 @@ def latest() -> str:
     head = ScriptDirectory.from_config(_config()).get_current_head()
     assert head is not None, "migrations/versions is empty"
     return head
+
+
+def _check_known(current: str | None, config: Config) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if current is not None and current not in known:
+        raise SettingsError(
+            f"{PREFIX}DATABASE_URL: the tables are at revision {current}, which this release does not know; "
+            "a newer one has been here: install that"
+        )
 
 
 def _current(connection: Connection) -> str | None:

@@ -201,6 +201,13 @@ def test_a_port_that_is_taken_is_said_before_anything_starts(shell: Shell) -> No
     assert list(shell.folder.iterdir()) == []
 
 
+def test_a_terminal_without_our_signs_gets_others(shell: Shell) -> None:
+    """Where ✓ cannot be written a ? stands in its place, not a traceback."""
+    found = shell.run("doctor", PYTHONIOENCODING="ascii")
+    assert (found.status, found.err) == (1, "")
+    assert "? definitions: order-processing, subscription" in found.out
+
+
 def test_up_is_a_whole_installation_until_ctrl_c(shell: Shell, services: str) -> None:
     """Workflows over HTTP and from a second terminal; a healthy doctor; then no process is left."""
     shell.environment["ORCHESTRATOR_VAR_SERVICES_URL"] = services

@@ -408,3 +408,33 @@ def test_the_demo_notices_what_did_not_come_as_told(story: Story) -> None:
     assert len(story.surprises({**workflow, "compensation": "failed"}, {"all": lines})) == 1
     assert len(story.surprises({**workflow, "steps": []}, {"all": lines})) == len(story.attempts)
     assert len(story.surprises(workflow, {"all": [*lines, lines[0]]})) == 1
+
+
+def test_tables_of_a_newer_release_are_left_alone(terminal: Terminal) -> None:
+    """`migrate` says which revision it does not know, and what to do."""
+    ledger = terminal.ledger
+    with ledger.database.transaction() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    ledger.database.close()
+    refused = terminal.types("migrate")
+    assert refused.exit_code == WRONG
+    assert "revision 9999, which this release does not know" in refused.stderr
+
+
+@pytest.mark.parametrize("words", [("migrate",), ("list",), ("doctor",)])
+def test_a_file_that_is_no_database_is_said_to_be_none(terminal: Terminal, words: tuple[str, ...]) -> None:
+    """Not a stack trace, whichever command meets it first."""
+    (terminal.folder / "data").mkdir()
+    (terminal.folder / "data" / "ledger.sqlite3").write_text("this is a letter, not a database" * 100)
+    shown = terminal.types(*words)
+    assert shown.exit_code == (FAILED if words == ("doctor",) else WRONG)
+    assert "ledger.sqlite3 is no SQLite database" in shown.output
+
+
+def test_a_folder_that_cannot_be_made_is_named(terminal: Terminal) -> None:
+    """With the variable that asked for it."""
+    (terminal.folder / "file").touch()
+    terminal.environment["ORCHESTRATOR_DATABASE_URL"] = f"sqlite:///{terminal.folder}/file/below/ledger.sqlite3"
+    refused = terminal.types("migrate")
+    assert refused.exit_code == WRONG
+    assert f"ORCHESTRATOR_DATABASE_URL: {terminal.folder}/file/below cannot be made: Not a directory" in refused.stderr

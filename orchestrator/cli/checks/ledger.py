@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from orchestrator.cli.checks.finding import Finding, doubtful, well, wrong
 from orchestrator.cli.opening import opened_database
-from orchestrator.errors import Unavailable
+from orchestrator.errors import SettingsError, Unavailable
 from orchestrator.ledger.engine import Database
 from orchestrator.ledger.migrating import pending
 from orchestrator.settings import Settings
@@ -22,6 +22,8 @@ def check_ledger(settings: Settings) -> Iterator[Finding]:
             yield from _tables(settings, database)
             if database.postgresql:
                 yield _clock(skew_of(database))
+    except SettingsError as error:
+        yield wrong("ledger", str(error), "correct it in the environment")
     except Unavailable as error:
         yield wrong(
             "ledger",

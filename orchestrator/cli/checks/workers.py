@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from orchestrator.cli.checks.broker import QUEUE
 from orchestrator.cli.checks.finding import Finding, well, wrong
 from orchestrator.cli.opening import opened_ledger
-from orchestrator.errors import Unavailable
+from orchestrator.errors import SettingsError, Unavailable
 from orchestrator.jsontype import Json
 from orchestrator.ledger.views.workers import workers_alive
 from orchestrator.settings import Settings
@@ -19,7 +19,7 @@ def check_workers(settings: Settings) -> Iterator[Finding]:
     try:
         with opened_ledger(settings) as ledger:
             alive = workers_alive(ledger)
-    except Unavailable:
+    except (SettingsError, Unavailable):
         return  # that is a finding about the ledger
     yield from judge_workers(len(alive), _consuming())
 
