@@ -34,6 +34,19 @@ def compact(value: Json) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
+SILENT_SECONDS = 10
+"""How long PostgreSQL waits in the middle of a transaction for a client that was frozen or cut off, and we for it."""
+
+_LOST_SERVER = {
+    "connect_timeout": 5,
+    # A host that is gone answers nothing, not even that: without these a statement waits for some 15 minutes.
+    "keepalives_idle": SILENT_SECONDS // 2,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": SILENT_SECONDS * 1000,
+}
+
+
 class Database:
     """An engine, its clock, and its one way to write."""
 
@@ -121,7 +134,9 @@ def _open(url: str, pool_size: int) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         return engine
     options["isolation_level"] = "READ COMMITTED"
-    return create_engine(url, pool_pre_ping=False, connect_args={"connect_timeout": 5}, **options)
+    engine = create_engine(url, pool_pre_ping=False, connect_args=_LOST_SERVER, **options)
+    event.listen(engine, "connect", _prepare_postgresql)
+    return engine
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
@@ -129,3 +144,11 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+
+
+def _prepare_postgresql(connection: Any, _record: object) -> None:
+    # Whoever is frozen, or cut off, in the middle of a transaction holds the locks of its workflows meanwhile, and all
+    # who want them wait. The server ends the transaction in his place.
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{SILENT_SECONDS}s'")
+    connection.execute(f"SET tcp_user_timeout = '{SILENT_SECONDS}s'")
+    connection.commit()
