@@ -100,7 +100,8 @@ class Step:
 
     `after` holds what it waits for, whichever end of the edge said so; `join` how many of those must have completed
     (None: all must have settled). `fallback` names the step that is called where this one fails. `deadline` is seconds
-    for all attempts and the waits between them, from the begin of the first.
+    for all attempts and the waits between them, from the begin of the first. Where this step completes and says `end`,
+    the workflow ends so.
     """
 
     name: str
@@ -112,6 +113,7 @@ class Step:
     fallback: str | None = None
     compensate: Call | None = None
     deadline: float | None = None
+    end: Literal["completed", "failed", "cancelled"] | None = None
 
 
 @dataclass(frozen=True)

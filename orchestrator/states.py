@@ -11,6 +11,8 @@ A workflow::
                                                        ▲                │
                                                        └───── retry ────┘  (where an undo failed)
 
+A step with `end` takes the same ways when it completes: to `completed`, or over `compensating` to the others.
+
 `compensating` begins the moment nothing new may start: steps in flight are waited for, then what took effect is undone.
 A paused workflow that fails stays paused: it is `compensating` once it is resumed.
 

@@ -126,6 +126,16 @@ class Head:
         """Whether the workflow has ended."""
         return self.status in FINAL
 
+    @property
+    def failing(self) -> bool:
+        """Whether it is bound to end as failed or cancelled (or has)."""
+        return self.ending is not None and not self.completing
+
+    @property
+    def completing(self) -> bool:
+        """Whether a step has ended it as completed: what is in flight is waited for, nothing more is started."""
+        return self.ending is WorkflowStatus.COMPLETED
+
     def move(self, status: WorkflowStatus) -> None:
         """Change the status along an arrow of `orchestrator.states`; anything else is a bug and says so."""
         if status not in WORKFLOW_MOVES[self.status]:

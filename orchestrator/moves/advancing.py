@@ -15,6 +15,8 @@ def may_start(head: Head, kind: Kind) -> bool:
     """Whether a step, or an undo, may be started now. An undo may not while anything that may yet act is in flight."""
     if head.status is WorkflowStatus.COMPENSATING:
         return kind is Kind.UNDO and head.draining == 0
+    if head.completing:
+        return kind is Kind.UNDO and head.status is WorkflowStatus.RUNNING
     return head.status is WorkflowStatus.RUNNING and head.ending is None
 
 
@@ -51,7 +53,7 @@ def pass_on(workflow: Workflow, settled: StepState, now: float) -> None:
             _count(workflow, successor, step)
             if _decide(workflow, successor, now):
                 queue.append(successor)
-    if workflow.head.ending is not None and workflow.head.status is WorkflowStatus.RUNNING:
+    if workflow.head.failing and workflow.head.status is WorkflowStatus.RUNNING:
         drain(workflow, now)  # only now, with every count right: the undoing counts in the same fields
     complete_if_done(workflow, now)
 
@@ -124,7 +126,11 @@ def count_down(workflow: Workflow, name: str, now: float) -> None:
     step = workflow.change(name)
     step.waits_for -= 1
     step.arrived += 1
-    if step.waits_for == 0:
+    if step.waits_for == 0 and step.kind is Kind.CALL and workflow.head.completing:
+        workflow.close(step, StepStatus.SKIPPED, now)
+        workflow.record("step.skipped", name, reason="the workflow was ended before it could be called")
+        complete_if_done(workflow, now)
+    elif step.waits_for == 0:
         make_ready(workflow, step, now)
 
 

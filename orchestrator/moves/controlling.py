@@ -45,7 +45,7 @@ def resume(workflow: Workflow, actor: str, now: float) -> None:
     if head.status is not WorkflowStatus.PAUSED:
         raise Conflict(f"it is {_standing(workflow)}: only a paused workflow can be resumed")
     workflow.record("workflow.resumed", by=actor)
-    if head.ending is not None:
+    if head.failing:
         drain(workflow, now)
         return
     head.move(WorkflowStatus.RUNNING)
@@ -72,6 +72,9 @@ def retry(workflow: Workflow, actor: str, now: float) -> None:
 
 def _reopen(workflow: Workflow, actor: str, now: float) -> None:
     head = workflow.head
+    ended_by = [name for name, step in workflow.definition.steps.items() if step.end and _completed(workflow, name)]
+    if ended_by:
+        raise Conflict(f"{ended_by[0]} has ended it, as its definition says: start a fresh copy with rerun")
     again = [step for step in workflow.all() if step.status is StepStatus.FAILED and not step.tolerated]
     for step in again:
         if not is_ready(workflow, step):
@@ -89,6 +92,10 @@ def _reopen(workflow: Workflow, actor: str, now: float) -> None:
     head.deadline_at = head.wake_at = None if deadline is None else now + deadline
     head.unsettled = sum(step.kind is Kind.CALL and not step.settled for step in workflow.all())
     _go_on(workflow, now)
+
+
+def _completed(workflow: Workflow, name: str) -> bool:
+    return workflow.step(name).status is StepStatus.COMPLETED
 
 
 def _reset(workflow: Workflow, step: StepState) -> None:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from orchestrator.jsontype import Json
 from orchestrator.moves.advancing import count_down, leave_canvas, make_ready, pass_on
+from orchestrator.moves.ending import end_by
 from orchestrator.moves.failing import begin_failing, drained
 from orchestrator.moves.timing import overdue, too_late
 from orchestrator.moves.undoing import finish
@@ -78,6 +79,8 @@ def _complete(workflow: Workflow, step: StepState, outcome: Completed, call: Map
     )
     if step.kind is Kind.UNDO:
         _after_undo(workflow, step, now)
+    elif workflow.definition.steps[step.name].end is not None and workflow.head.ending is None:
+        end_by(workflow, step, now)
     else:
         pass_on(workflow, step, now)
     return Settled.COMPLETED
@@ -150,7 +153,7 @@ def fail_for_good(
         step.tolerated = True
         _call_fallback(workflow, step, definition.fallback, now)
         return Settled.FAILED
-    if definition.optional:
+    if definition.optional or workflow.head.completing:
         step.tolerated = True
         pass_on(workflow, step, now)
         return Settled.TOLERATED
@@ -179,7 +182,8 @@ def _call_fallback(workflow: Workflow, step: StepState, fallback: str, now: floa
 def _undo_failed(workflow: Workflow, undo: StepState, error: StepError, now: float) -> Settled:
     head = workflow.head
     head.undo_failures += 1
-    if head.ending is None:
+    if not head.failing:
+        head.ending = None  # a workflow that was to complete does not, with this left undone
         message = f"{undone_by(undo.name)} may have taken effect and could not be undone: {error.message}"
         begin_failing(workflow, WorkflowStatus.FAILED, {"step": undo.name, "kind": "undo", "message": message}, now)
     else:

@@ -50,6 +50,7 @@ def _step(name: str, draft: Mapping[str, Json], after: tuple[str, ...]) -> Step:
         optional=draft.get("optional", False),
         fallback=draft.get("fallback"),
         deadline=draft.get("deadline"),
+        end=draft.get("end"),
         compensate=None if compensate is None else _call(compensate, COMPENSATION_RETRIES),
     )
 

@@ -111,6 +111,11 @@ STEP = Group(
             "The longest time for all attempts of this step and the waits between them; past it the step has failed.",
             Duration(YEAR),
         ),
+        "end": Field(
+            "How the workflow ends when this step completes: no further step is started, those in flight are waited "
+            "for; failed and cancelled undo what took effect, completed does not.",
+            Choice(("completed", "failed", "cancelled")),
+        ),
     },
     required=("targetUrl",),
     later=(*NOT_YET["call"], *NOT_YET["step"]),

@@ -63,7 +63,7 @@ def test_a_thousand_disturbed_workflows_end_right_in_every_way_there_is() -> Non
 def test_a_thousand_undisturbed_workflows_start_every_step_promptly() -> None:
     """The same, where the broker does what it should."""
     ends = see(undisturbed, 1000)
-    assert len(ends) == 4
+    assert len(ends) == 7  # every way there is: a step may end it as cancelled
 
 
 @pytest.mark.slow

@@ -123,6 +123,7 @@ def test_every_field_reaches_the_definition() -> None:
         "idempotencyKey": "order-${context.id}",
         "idempotent": False,
         "deadline": "1h",
+        "end": "cancelled",
     }
     definition = read_document(document({"a": step, "b": {}, "c": {}, "d": {}}, compensation="sequential"))
     read = definition.steps["a"]
@@ -132,7 +133,7 @@ def test_every_field_reaches_the_definition() -> None:
         frozenset({"dns", "refused", "connect", "tls", "timeout"}),
         (compile_expression("response.body.busy"), compile_expression("error.kind == context.patient")),
     )
-    assert read.deadline == 3600
+    assert (read.deadline, read.end) == (3600, "cancelled")
     assert read.call.retry == RetryPolicy(0, delay=0.5, factor=1.5, max_delay=120, jitter="none", on=on, budget=3600)
     assert "context.patient" in read.call.references.context
     assert (read.call.method, read.call.encoding, read.call.timeout, read.call.idempotent) == ("PUT", "form", 60, False)
@@ -422,6 +423,8 @@ steps:
         ("retry", {"on": ["${steps.b.result}"]}, "need not have run before it"),
         ("success", "error.kind == 'x'", "reads the error, which only retry.on may"),
         ("retry", {"budget": 0}, "more than 0"),
+        ("end", "done", "completed or failed or cancelled"),
+        ("end", True, "completed or failed or cancelled"),
         ("deadline", 0, "more than 0"),
         ("deadline", "367d", "at most 366d"),
         ("compensate", {"targetUrl": URL, "deadline": 5}, "no field 'deadline'"),

@@ -62,6 +62,7 @@ class Taste:
     fallback: float
     compensate: float
     retries: int
+    end: float
 
     @classmethod
     def any(cls, dice: random.Random) -> "Taste":
@@ -73,6 +74,7 @@ class Taste:
             fallback=dice.choice([0.0, 0.15, 0.5]),
             compensate=dice.choice([0.2, 0.6, 1.0]),
             retries=dice.choice([0, 1, 2]),
+            end=dice.choice([0.0, 0.0, 0.0, 0.1, 0.3]),
         )
 
 
@@ -116,6 +118,7 @@ def _any_step(dice: random.Random, name: str, after: tuple[str, ...], fallback: 
         if dice.random() < taste.compensate
         else None,
         deadline=dice.choice([None, None, None, 2.5, 12.0]),
+        end=dice.choice(["completed", "failed", "cancelled"]) if dice.random() < taste.end else None,
     )
 
 

@@ -261,6 +261,10 @@ class Invariants:
             if step.status is SKIPPED and step.attempts == 0 and step.name not in self.definition.stands_in_for:
                 self._skipped_rightly(step)
 
+    def _ended_by_a_step(self) -> bool:
+        """Whether a step that says `end` has completed."""
+        return any(self.definition.steps[step.name].end for step in self.of(Kind.CALL) if step.status is COMPLETED)
+
     def _books_agree(self, step: StepState) -> None:
         charges = self.books.charges_of(step.name)
         if step.effect is Effect.NONE:
@@ -281,7 +285,7 @@ class Invariants:
         for name in self.definition.route.names:
             served = [one for one in self.definition.with_fallbacks(name) if self.steps[one].status is COMPLETED]
             check(len(served) <= 1, f"exactly one of {name} and its fallbacks serves, not {served}")
-            check(self.resolution(name) is not None, f"{name} let its successors go")
+            check(self._ended_by_a_step() or self.resolution(name) is not None, f"{name} let its successors go")
             for earlier in self.definition.with_fallbacks(name):
                 replaced = served and self.definition.graph.precedes(earlier, served[0]) and earlier != served[0]
                 if replaced and self.definition.steps[earlier].compensate is not None:
@@ -315,6 +319,7 @@ class Invariants:
         right = bool(ends) and (
             all(end is SKIPPED for end in ends) if own.join is None else None not in ends and COMPLETED not in ends
         )
+        right = right or self._ended_by_a_step()
         check(right, f"(3) {step.name} is skipped, though what it waits for ended as {ends}")
 
 

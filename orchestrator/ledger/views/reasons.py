@@ -88,7 +88,8 @@ def _final(standing: Standing) -> Reason:
 
 def _own(standing: Standing) -> Iterator[Reason]:
     if standing.status is WorkflowStatus.PAUSED:
-        what = "resume" if standing.ending is None else f"resume, to undo what was done and end {standing.ending.value}"
+        failing = standing.ending not in (None, WorkflowStatus.COMPLETED)
+        what = f"resume, to undo what was done and end {standing.ending}" if failing else "resume"
         yield Reason(f"a person to {what}: it is paused", "resume, or cancel", until=standing.deadline_at)
     if standing.status is WorkflowStatus.COMPENSATING and standing.ending is not None:
         undoing = standing.compensation is Compensation.RUNNING
