@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from orchestrator.errors import Unavailable
 from orchestrator.ledger.engine import Database
 from orchestrator.ledger.tables import workflows
 from tests.chaos.drawing import any_documents
-from tests.chaos.faults import FAULTS, Course, Episode, episodes
+from tests.chaos.faults import FAULTS, Course, Episode, NothingHappened, episodes
 from tests.chaos.load import Load, planned
 from tests.chaos.record import Happened, Record, read_books, read_ledger
 from tests.chaos.replaying import FINAL
@@ -98,29 +98,27 @@ class _Conductor:
         courses = [FAULTS[name].begin(self._stage, dice, self._plan.scale) for name in episode.faults]
         self._tell(f"{episode.number:3} {' + '.join(episode.faults)}")
         try:
-            for _ in _together(courses):
-                self._stage.tend()
-                time.sleep(TICK)
+            met = [name for name, course in zip(episode.faults, self._together(courses), strict=True) if course]
         finally:
             for course in courses:
-                course.close()  # type: ignore[attr-defined]  # a generator's
-        takes_over = any(FAULTS[name].takes_over for name in episode.faults)
-        return Happened(episode.faults, began, time.time(), takes_over)
+                course.close()
+        takes_over = any(FAULTS[name].takes_over for name in met)
+        return Happened(tuple(met) or episode.faults, began, time.time(), takes_over, met=bool(met))
 
-
-def _together(courses: list[Course]) -> Iterator[None]:
-    """Each course's next act when its time has come, until all are over."""
-    now = time.monotonic()
-    due = dict.fromkeys(range(len(courses)), now)
-    while due:
-        for number, at in list(due.items()):
-            if at <= time.monotonic():
-                lasts = next(courses[number], None)
-                if lasts is None:
+    def _together(self, courses: list[Course]) -> list[bool]:
+        """Each course's next act when its time has come, until all are over. Says which of them came to pass."""
+        came = [True] * len(courses)
+        due = dict.fromkeys(range(len(courses)), time.monotonic())
+        while due:
+            for number in [number for number, at in due.items() if at <= time.monotonic()]:
+                try:
+                    due[number] = time.monotonic() + next(courses[number])
+                except (StopIteration, NothingHappened) as over:
+                    came[number] = isinstance(over, StopIteration)
                     del due[number]
-                else:
-                    due[number] = time.monotonic() + lasts
-        yield
+            self._stage.tend()
+            time.sleep(TICK)
+        return came
 
 
 def _tend_until(stage: Stage, holds: Callable[[], bool], seconds: float) -> None:

@@ -13,11 +13,16 @@ from tests.chaos import messages
 from tests.chaos.processes import Kept
 from tests.chaos.stage import Stage
 
-Course = Iterator[float]
-"""Seconds until the next act; at its end the fault is over."""
+Course = Generator[float, None, None]
+"""Seconds until the next act; at its end the fault is over. May raise `NothingHappened`."""
 
 Begin = Callable[[Stage, random.Random, float], Course]
 """A stage to hurt, what to draw from, and what long durations are multiplied with (1: as long as they should be)."""
+
+
+class NothingHappened(Exception):
+    """Nobody passed the point at which somebody was to be hurt."""
+
 
 LOOK = 0.02
 WAITED_FOR = 12.0
@@ -79,13 +84,13 @@ def _stopped_at(point: str) -> Begin:
     return course
 
 
-def _obeyed(stage: Stage, point: str, how: signal.Signals) -> Generator[float, None, int | None]:
+def _obeyed(stage: Stage, point: str, how: signal.Signals) -> Generator[float, None, int]:
     stage.order(point, how)
     give_up_at = time.monotonic() + WAITED_FOR
     try:
         while (pid := stage.obeyed(point)) is None:
             if time.monotonic() > give_up_at:
-                return None
+                raise NothingHappened
             yield LOOK
         return pid
     finally:

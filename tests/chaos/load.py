@@ -8,11 +8,13 @@ import contextlib
 import random
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import requests
+
+from orchestrator.jsontype import Json
 
 PATIENCE = 4.0
 """Seconds that a client waits for an answer before it asks again."""
@@ -51,7 +53,6 @@ class Start:
     type: str
     asked_at: float
     ids: set[str] = field(default_factory=set)
-    tries: int = 0
 
 
 def planned(seed: int, types: Sequence[str], *, seconds: float, rate: float) -> list[Planned]:
@@ -124,14 +125,9 @@ class Load:
 
     def _start(self, one: Planned, start: Start) -> None:
         body = {"type": one.type, "context": {"n": one.number, "lucky": one.lucky}}
-        for session in self._tries():
-            start.tries += 1
-            answer = session.post(
-                f"{self._url}/api/workflows", json=body, headers={"Idempotency-Key": start.key}, timeout=PATIENCE
-            )
-            if answer.status_code == 202:
-                start.ids.add(answer.json()["workflowId"])
-                break
+        answer = self._insist("/api/workflows", (202,), json=body, headers={"Idempotency-Key": start.key})
+        if answer is not None:
+            start.ids.add(answer.json()["workflowId"])
         for workflow_id in list(start.ids) if one.order else ():
             assert one.order is not None
             self._obey(workflow_id, one.order)
@@ -147,19 +143,19 @@ class Load:
 
     def _say(self, workflow_id: str, what: str) -> None:
         """Until it was done, or is refused because the workflow has ended."""
-        for session in self._tries():
-            answer = session.post(f"{self._url}/api/workflows/{workflow_id}/{what}", timeout=PATIENCE)
-            if answer.status_code in (202, 404, 409):
-                return
+        self._insist(f"/api/workflows/{workflow_id}/{what}", (202, 404, 409))
 
-    def _tries(self) -> Iterator[requests.Session]:
-        """Again and again, a little later each time, until the caller leaves the loop or all give up."""
+    def _insist(self, path: str, wanted: Sequence[int], **options: Json) -> requests.Response | None:
+        """POST again and again, a little later each time, until such an answer comes; None where all give up before."""
         pause = 0.2
         while not self._give_up.is_set():
             with contextlib.suppress(requests.RequestException):
-                yield self._session()
+                answer = self._session().post(f"{self._url}{path}", timeout=PATIENCE, **options)
+                if answer.status_code in wanted:
+                    return answer
             self._give_up.wait(pause)
             pause = min(pause * 1.5, 2.0)
+        return None
 
     def _session(self) -> requests.Session:
         if not hasattr(self._local, "session"):

@@ -43,7 +43,7 @@ class Fate(Enum):
     GATEWAY_AFTER = Lot(True, 502)
     GATEWAY_BEFORE = Lot(False, 504)
     TIMEOUT_AFTER = Lot(True, 200, hangs=True)
-    TIMEOUT_BEFORE = Lot(False, 200, hangs=True)
+    TIMEOUT_BEFORE = Lot(False, None, hangs=True)
     DROPPED_AFTER = Lot(True, None)
     DROPPED_BEFORE = Lot(False, None)
     GARBLED = Lot(True, 299)
