@@ -50,7 +50,7 @@ class Site:
             "VAR_SERVICES_URL": self.services,
             "ALLOW_HOSTS": HOST,
             "CONCURRENCY": "20",
-            "PROCESSES": "1",
+            "PROCESSES": "2",
         }
         others = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         return {**others, "PYTHONUNBUFFERED": "1", **{PREFIX + name: value for name, value in ours.items()}}
@@ -62,8 +62,8 @@ class Site:
 def demo(serve: bool, port: int | None) -> None:
     """Run both guides' workflows on real servers, here and now, and show what happens.
 
-    A Redis, a web process, a worker and example services are started with a ledger in a temporary folder, and are gone
-    afterwards. Exit status 0 only if all ended as it must.
+    A Redis, a web process, two workers and example services are started, with a ledger in a temporary folder; all of it
+    is gone afterwards. Exit status 0 only if every workflow ended as it must.
     """
     from orchestrator.cli.demo_runs import invite, tell_stories
     from orchestrator.cli.printing import console
@@ -71,7 +71,10 @@ def demo(serve: bool, port: int | None) -> None:
 
     out = console(pipe_width=100)
     web_port, began = _web_port(port), time.monotonic()
-    with _folder() as folder, out.status("starting Redis, a web process, a worker and example services …") as spinner:
+    with (
+        _folder() as folder,
+        out.status("starting Redis, a web process, two workers and example services …") as spinner,
+    ):
         site = Site(folder, web_port, _free_port())
         with _stages(site) as stages, Supervisor(stages, logs=folder / "logs") as supervisor:
             spinner.stop()

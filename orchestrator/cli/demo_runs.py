@@ -21,7 +21,7 @@ LONGEST_RUN = 60.0
 def tell_stories(out: Console, web: str, services: str, took: float) -> bool:
     """Run and show all of them, then the services' books; gives back whether all ended as they must."""
     began = time.monotonic()
-    out.print(Text(f"Redis, a web process, a worker and example services are up after {took:.1f} s.", "dim"))
+    out.print(Text(f"Redis, a web process, two workers and example services are up after {took:.1f} s.", "dim"))
     numbers: dict[str, int] = {}
     surprises: list[str] = []
     for number, story in enumerate(STORIES, 1):

@@ -160,7 +160,7 @@ def test_the_demo_runs_anywhere_and_leaves_nothing_behind(shell: Shell) -> None:
 
         until(over, "the demo ends", 60)
         assert demo.returncode == 0, shell.said
-        assert len(known) >= 5  # Redis, web with its child, worker, services: it was no pretence
+        assert len(known) >= 6  # Redis, web with its child, two workers, services: it was no pretence
         assert gone(list(known))
     for words in (
         "1  An order",
