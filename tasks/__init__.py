@@ -10,7 +10,7 @@ queue        which messages wait
 reconciler   the thread that finds what should be moving and is not
 tending      threads beside it: ops are told, what is stuck is found, what is old is deleted
 backend      Celery's result backend, without its subscriptions
-consumer     Celery's consumer, which no message can end
+consumer     Celery's consumer, which no message can end, and which is soon back after its broker
 kombu_fix    a crash of kombu's Redis transport, mended
 kombu_clients  one Redis client a channel instead of one a message
 """

@@ -111,6 +111,15 @@ def _restart_redis(stage: Stage, dice: random.Random, scale: float) -> Course:
         stage.redis.start()
 
 
+def _away_redis(stage: Stage, dice: random.Random, scale: float) -> Course:
+    """Long enough for whoever waits longer after each try in vain to be late."""
+    stage.redis.kill()
+    try:
+        yield dice.uniform(60.0, 80.0) * scale
+    finally:
+        stage.redis.start()
+
+
 def _pause_redis(stage: Stage, dice: random.Random, scale: float) -> Course:
     stage.redis.pause()
     try:
@@ -218,6 +227,7 @@ FAULTS: dict[str, Fault] = {
     "stop-locked": Fault(_stopped_at("locked")),
     "flushall": Fault(_flush, takes_over=False, often=3),
     "redis-restart": Fault(_restart_redis, takes_over=False, often=3),
+    "redis-away": Fault(_away_redis, takes_over=False, often=1),
     "redis-pause": Fault(_pause_redis, takes_over=False),
     "redis-hold": Fault(_hold_redis, takes_over=False, often=1),
     "redis-full": Fault(_fill_redis, takes_over=False),

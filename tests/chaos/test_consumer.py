@@ -1,4 +1,4 @@
-"""Messages that nobody should send end no worker, whoever wrote them into Redis."""
+"""No message ends a worker, whoever wrote it into Redis; and a worker is soon back when its Redis is."""
 
 import json
 from pathlib import Path
@@ -45,3 +45,20 @@ def test_a_worker_drops_messages_that_it_cannot_understand_and_works_on(
             until(lambda: not client.llen(QUEUE) and not client.hlen("unacked"), 10, "nothing to be left")
         assert installation.workers[0].poll() is None, "the worker outlives every message"
         assert len(own_services.books) == 1
+
+
+def test_a_worker_looks_for_its_broker_every_second_however_long_that_is_away(
+    sqlite_url: str, redis_server: RedisServer, tmp_path: Path
+) -> None:
+    """Celery alone would wait longer and longer, up to half a minute: so much later work would go on."""
+    with installed(sqlite_url, redis_server.url, tmp_path) as installation:
+        redis_server.kill()
+        log = tmp_path / "worker-0.log"
+        until(lambda: log.read_text().count("Trying again in") >= 4, 20, "the worker to try a few times")
+        assert {line.split("Trying again in ")[1].split(" ")[0] for line in _tries(log)} == {"1.00"}
+        redis_server.start()
+        assert installation.workers[0].poll() is None
+
+
+def _tries(log: Path) -> list[str]:
+    return [line for line in log.read_text().splitlines() if "Trying again in" in line]
