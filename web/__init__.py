@@ -8,6 +8,7 @@ In reading order:
 - `problems`: every error as problem+json;
 - `bodies`, `parameters`: reading what a client sends, strictly;
 - `starting`, `workflows`, `controlling`, `definitions`, `health`: the views, a blueprint each;
+- `dashboard`: the same for people, as pages;
 - `operations`, `schemas`, `openapi`: the API's own description, and its page;
 - `serving`: a production server around it.
 """

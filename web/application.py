@@ -8,7 +8,7 @@ from orchestrator.definition import Definition
 from orchestrator.ledger import Ledger
 from orchestrator.settings import Settings
 from orchestrator.workflow import Publication
-from web import controlling, definitions, guarding, health, openapi, problems, starting, workflows
+from web import controlling, dashboard, definitions, guarding, health, openapi, problems, starting, workflows
 from web.bodies import MOST_BYTES
 from web.parts import EXTENSION, assembled
 
@@ -36,4 +36,5 @@ def create_app(
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     starting.register_entries(app, parts.definitions)
+    dashboard.register(app, parts.settings)
     return app

@@ -27,7 +27,7 @@ def listed() -> Response:
 def one(workflow_type: str) -> Response:
     """One definition with its steps and its whole document."""
     version = query(DEFINITION).get("version")
-    return jsonify(_whole(_found(workflow_type, version)))
+    return jsonify(_whole(found(workflow_type, version)))
 
 
 @bp.post("/validate")
@@ -38,7 +38,8 @@ def validated() -> Response:
     return jsonify({"valid": True, **_brief(definition)})
 
 
-def _found(workflow_type: str, version: str | None) -> Definition:
+def found(workflow_type: str, version: str | None) -> Definition:
+    """The definition on disk, or the version that the ledger keeps. Raises NotFound."""
     known = parts().definitions.get(workflow_type)
     if known is not None and version in (None, known.version):
         return known

@@ -28,7 +28,7 @@ def register(app: Flask, keys: Sequence[str]) -> None:
     def ask_for_key() -> None:
         g.actor = ANYBODY
         if keys and request.path.startswith("/api/") and request.path not in OPEN:
-            g.actor = _name(_known(keys))
+            g.actor = key_name(_known(keys))
 
     @app.after_request
     def add_headers(response: Response) -> Response:
@@ -45,9 +45,7 @@ def actor() -> str:
 def _known(keys: Sequence[str]) -> bytes:
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     presented = given.strip().encode(errors="surrogateescape")
-    # Every key is compared, each in constant time: how long it takes says nothing about any of them.
-    matches = [hmac.compare_digest(key.encode(), presented) for key in keys]
-    if scheme.lower() != "bearer" or not any(matches):
+    if scheme.lower() != "bearer" or not is_key(keys, presented):
         raise Unauthorized(
             "send one of the keys of ORCHESTRATOR_API_KEYS, as `Authorization: Bearer <key>`",
             www_authenticate=WWWAuthenticate("bearer", {"realm": "orchestrator"}),
@@ -55,5 +53,12 @@ def _known(keys: Sequence[str]) -> bytes:
     return presented
 
 
-def _name(key: bytes) -> str:
+def is_key(keys: Sequence[str], presented: bytes) -> bool:
+    """Whether it is one of the keys. Each is compared, in constant time: how long it takes says nothing about any."""
+    matches = [hmac.compare_digest(key.encode(), presented) for key in keys]
+    return any(matches)
+
+
+def key_name(key: bytes) -> str:
+    """What the audit log calls who holds this key."""
     return f"{ANYBODY} key {hashlib.sha256(key).hexdigest()[:8]}"

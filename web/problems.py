@@ -52,6 +52,15 @@ def problem(status: int, detail: str, faults: Iterable[Fault] = ()) -> Response:
     return Response(json.dumps(told), status, mimetype="application/problem+json")
 
 
+def answer_to(error: Exception) -> Response:
+    """The problem that an error is answered with. Raises the error itself where it is ours to mend."""
+    if isinstance(error, HTTPException):
+        return _of_http(error)
+    if isinstance(error, OrchestratorError):
+        return _of_ours(error)
+    raise error
+
+
 def _of_ours(error: OrchestratorError) -> Response:
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), None)
     if status is None:

@@ -1,0 +1,39 @@
+"""The dashboard: the ledger as pages for people. Server-rendered; one small script keeps what is shown up to date.
+
+In reading order:
+
+- `pages`: how each page is rendered and guarded by headers, problems as pages included;
+- `sessions`: the login with an API key, and the token that each form brings back;
+- `board`: all workflows, found by filters; those that need a person first;
+- `workflow`: one workflow with its graph, timeline, steps and events; `ordering`: its buttons;
+- `streaming`: telling a browser the moment something changed;
+- `catalogue`: definitions, the canvas they become, how their steps went; `workers`: who works, what waits;
+- `diagram`, `gantt`, `steps`, `filling`: from the API's JSON to what the templates draw, pure;
+- `words`: statuses, times and JSON as people read them.
+"""
+
+from flask import Blueprint, Flask
+
+from orchestrator.settings import Settings
+from web.dashboard import pages, sessions, words
+from web.dashboard.board import bp as board
+from web.dashboard.catalogue import bp as catalogue
+from web.dashboard.ordering import bp as ordering
+from web.dashboard.streaming import bp as streaming
+from web.dashboard.workers import bp as workers
+from web.dashboard.workflow import bp as workflow
+
+__all__ = ["register"]
+
+
+def register(app: Flask, settings: Settings) -> None:
+    """Add the dashboard to an app whose parts and guards are there."""
+    bp = Blueprint(
+        "dashboard", __name__, template_folder="templates", static_folder="static", static_url_path="/assets"
+    )
+    sessions.guard(app, bp, settings)
+    words.register(bp)
+    pages.register(app, bp)
+    for child in (sessions.bp, board, workflow, ordering, streaming, catalogue, workers):
+        bp.register_blueprint(child)
+    app.register_blueprint(bp)

@@ -1,0 +1,181 @@
+"""A graph with the state of each step: boxes and lines for the SVG, or layers where it is too large. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from orchestrator.definition import Definition
+from orchestrator.graph import Graph
+from orchestrator.jsontype import Json
+from orchestrator.layout import Line, Point, Sizes, layout
+
+MOST_DRAWN = 150
+"""Steps of a graph that is drawn; of a larger one the layers are told in a table."""
+
+MOST_ACROSS = 6
+"""Layers that stand side by side on a wide screen; more of them run down the page."""
+
+MOST_NAMED = 8
+MARGIN = 10.0
+_HEIGHT = 40.0
+_LETTER, _LEAST, _MOST = 7.4, 110.0, 230.0
+"""Pixels: of a letter, and of a box's width."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A step. `x` and `y` are its upper left corner; `undo` is the status of its undoing, None where there is none."""
+
+    name: str
+    label: str
+    x: float
+    y: float
+    status: str
+    undo: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A line. `fallback`: taken only where the step before fails; `passed`: the step before has settled."""
+
+    path: str
+    fallback: bool
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """One SVG. Sizes are pixels."""
+
+    boxes: Sequence[Box]
+    edges: Sequence[Edge]
+    width: float
+    height: float
+    box_width: float
+    box_height: float
+    down: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Steps side by side, or (`chain`) one after another, from layer `first` to layer `last`, counted from 1."""
+
+    first: int
+    last: int
+    counts: Mapping[str, int]
+    named: Sequence[str]
+    size: int
+
+    @property
+    def chain(self) -> bool:
+        """Whether they come one after another."""
+        return self.last > self.first
+
+
+def drawings(definition: Definition, states: Mapping[str, Json]) -> list[Drawing]:
+    """One for narrow screens, and where it is another one, before it one for wide screens; none where it is too large.
+
+    `states` are steps of the API's workflow by name; a step that is not among them is pending.
+    """
+    graph = definition.graph
+    if not 0 < len(graph) <= MOST_DRAWN:
+        return []
+    down = _drawing(definition, states, down=True)
+    if max(graph.level.values()) >= MOST_ACROSS:
+        return [down]
+    return [_drawing(definition, states, down=False), down]
+
+
+def _drawing(definition: Definition, states: Mapping[str, Json], *, down: bool) -> Drawing:
+    longest = max(len(name) for name in definition.graph.names)
+    width = min(_MOST, max(_LEAST, 34 + longest * _LETTER))
+    sizes = Sizes(width, _HEIGHT, between_layers=34 if down else 56)
+    placed = layout(definition.graph, sizes, down=down)
+    room = int((width - 34) / _LETTER)
+    boxes = [
+        Box(
+            name=name,
+            label=name if len(name) <= room else f"{name[: room - 1]}…",
+            x=round(x - width / 2 + MARGIN, 1),
+            y=round(y - _HEIGHT / 2 + MARGIN, 1),
+            status=_status(states, name),
+            undo=_undo(states, name),
+        )
+        for name, (x, y) in placed.places.items()
+    ]
+    return Drawing(
+        boxes=boxes,
+        edges=[_edge(definition, states, line, down) for line in placed.lines],
+        width=round(placed.width + 2 * MARGIN),
+        height=round(placed.height + 2 * MARGIN),
+        box_width=round(width, 1),
+        box_height=_HEIGHT,
+        down=down,
+    )
+
+
+def _edge(definition: Definition, states: Mapping[str, Json], line: Line, down: bool) -> Edge:
+    return Edge(
+        path=_path([(x + MARGIN, y + MARGIN) for x, y in line.points], down),
+        fallback=definition.stands_in_for.get(line.after) == line.before,
+        passed=_status(states, line.before) in ("completed", "skipped"),
+    )
+
+
+def _path(points: Sequence[Point], down: bool) -> str:
+    """A curve between layers, a straight line through each that it passes."""
+    parts = [f"M{_at(points[0])}"]
+    for number, (one, other) in enumerate(pairwise(points)):
+        if number % 2:
+            parts.append(f"L{_at(other)}")
+        elif down:
+            middle = (one[1] + other[1]) / 2
+            parts.append(f"C{_at((one[0], middle))} {_at((other[0], middle))} {_at(other)}")
+        else:
+            middle = (one[0] + other[0]) / 2
+            parts.append(f"C{_at((middle, one[1]))} {_at((middle, other[1]))} {_at(other)}")
+    return "".join(parts)
+
+
+def _at(point: Point) -> str:
+    return f"{point[0]:.1f},{point[1]:.1f}"
+
+
+def layers(graph: Graph, states: Mapping[str, Json]) -> list[Layer]:
+    """A row for each layer; layers of one step each, one after another, share a row."""
+    by_level: list[list[str]] = []
+    for name in sorted(graph.names, key=graph.level.__getitem__):
+        if len(by_level) <= graph.level[name]:
+            by_level.append([])
+        by_level[graph.level[name]].append(name)
+    found: list[Layer] = []
+    at = 0
+    while at < len(by_level):
+        end = at + 1
+        while end < len(by_level) and len(by_level[at]) == len(by_level[end]) == 1:
+            end += 1
+        found.append(_layer(at, end, [name for level in by_level[at:end] for name in level], states))
+        at = end
+    return found
+
+
+def _layer(at: int, end: int, names: Sequence[str], states: Mapping[str, Json]) -> Layer:
+    counts: dict[str, int] = {}
+    for name in names:
+        status = _status(states, name)
+        counts[status] = counts.get(status, 0) + 1
+    # Those that somebody would look for come first.
+    telling = sorted(names, key=lambda name: _INTEREST.get(_status(states, name), 9))
+    return Layer(at + 1, end, counts, telling[:MOST_NAMED], len(names))
+
+
+_INTEREST = {"failed": 0, "waiting": 1, "running": 2, "pending": 3}
+
+
+def _status(states: Mapping[str, Json], name: str) -> str:
+    return str(states[name]["status"]) if name in states else "pending"
+
+
+def _undo(states: Mapping[str, Json], name: str) -> str | None:
+    undo = states[name].get("compensation") if name in states else None
+    return undo["status"] if undo else None

@@ -1,0 +1,113 @@
+"""One workflow: where it stands and why, its graph, its timeline, its steps, its events."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from secrets import token_urlsafe
+from uuid import UUID
+
+from flask import Blueprint, Response
+from werkzeug.exceptions import NotFound
+
+from orchestrator.definition import Definition
+from orchestrator.jsontype import Json
+from orchestrator.ledger.views import definition_of, events_page, pulse, why, workflow_view
+from orchestrator.states import FINAL, WorkflowStatus
+from web.dashboard.diagram import drawings, layers
+from web.dashboard.gantt import Gantt, gantt
+from web.dashboard.pages import page
+from web.dashboard.steps import NOT_CALLED, called, told, undoing
+from web.parts import parts
+
+bp = Blueprint("workflow", __name__, url_prefix="/workflows/<uuid:workflow_id>")
+
+MOST_EVENTS = 3_000
+"""Events that a page is made from, the oldest; the API has all."""
+
+MOST_SHOWN = 150
+"""Events that are listed, the newest of those."""
+
+MOST_OPEN = 60
+"""Steps whose details are on the workflow's own page; of a larger one each has a page of its own."""
+
+MOST_LANES = 200
+"""Rows of the timeline."""
+
+_UNSETTLED = {"failed": 0, "waiting": 1, "running": 2}
+
+
+@bp.get("")
+def shown(workflow_id: UUID) -> Response:
+    """Everything about it."""
+    ledger, key = parts().ledger, str(workflow_id)
+    # Read first: what changes after it is told by the stream, and nothing is missed.
+    seen = pulse(ledger, key)
+    view = workflow_view(ledger, key)
+    definition = definition_of(ledger, view["definitionVersion"])
+    found = events_page(ledger, key, limit=MOST_EVENTS)
+    states = {step["name"]: step for step in view["steps"]}
+    small = len(states) <= MOST_OPEN
+    return page(
+        "workflow.html",
+        workflow=view,
+        definition=definition,
+        seen=seen,
+        final=WorkflowStatus(view["status"]) in FINAL,
+        why=why(ledger, key),
+        orders=_orders(view),
+        once=token_urlsafe(12),
+        drawings=drawings(definition, states),
+        layers=[] if drawings(definition, states) else layers(definition.graph, states),
+        gantt=_gantt(view, found["events"], definition),
+        lanes=MOST_LANES,
+        steps=view["steps"] if small else [],
+        states=states,
+        called=called(found["events"]),
+        not_called=NOT_CALLED,
+        undoing=undoing,
+        events=list(reversed(found["events"]))[:MOST_SHOWN],
+        more_events=found["nextCursor"] is not None or len(found["events"]) > MOST_SHOWN,
+        told=told,
+    )
+
+
+@bp.get("/steps/<path:name>")
+def one_step(workflow_id: UUID, name: str) -> Response:
+    """One step of a large workflow."""
+    ledger, key = parts().ledger, str(workflow_id)
+    view = workflow_view(ledger, key)
+    step = next((step for step in view["steps"] if step["name"] == name), None)
+    if step is None:
+        raise NotFound
+    found = events_page(ledger, key, limit=MOST_EVENTS)
+    return page(
+        "step.html",
+        workflow=view,
+        step=step,
+        called=called(found["events"]),
+        not_called=NOT_CALLED,
+        undoing=undoing,
+    )
+
+
+def _gantt(view: Json, events: Sequence[Json], definition: Definition) -> Gantt:
+    """Of a large workflow those rows that somebody would look for, and no single attempts."""
+    now = None if WorkflowStatus(view["status"]) in FINAL else datetime.now(UTC)
+    if len(view["steps"]) <= MOST_LANES:
+        return gantt(view, events, definition.graph.predecessors, now)
+    telling = sorted(view["steps"], key=lambda step: _UNSETTLED.get(step["status"], 3 if step["startedAt"] else 4))
+    return gantt({**view, "steps": telling[:MOST_LANES]}, (), definition.graph.predecessors, now)
+
+
+def _orders(view: Mapping[str, Json]) -> list[str]:
+    """What can be ordered just now, as far as its status says; the ledger decides."""
+    match WorkflowStatus(view["status"]):
+        case WorkflowStatus.RUNNING:
+            return ["pause", "cancel"]
+        case WorkflowStatus.PAUSED:
+            return ["resume"] if view["ending"] else ["resume", "cancel"]
+        case WorkflowStatus.COMPENSATING:
+            return []
+        case WorkflowStatus.COMPLETED:
+            return ["rerun"]
+        case _:
+            return ["retry", "rerun"] if view["compensation"] in ("none", "failed") else ["rerun"]
