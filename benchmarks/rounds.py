@@ -4,11 +4,14 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import TypeVar
 
 from benchmarks.figures import Measured
 from benchmarks.peer import Crew, Peer
 from benchmarks.shapes import ORDER, SUBSCRIPTION
 from benchmarks.workloads import Scale, Workload, run
+
+T = TypeVar("T")
 
 WARM_UP = 20
 """Workflows of each kind before anything is measured: connections are made, code is loaded."""
@@ -29,7 +32,7 @@ def measure(peers: Sequence[Peer], workloads: Sequence[Workload], scale: Scale, 
     return results
 
 
-def rotated(peers: Sequence[Peer], by: int) -> list[Peer]:
+def rotated(peers: Sequence[T], by: int) -> list[T]:
     """Another one first in each round."""
     start = by % len(peers)
     return [*peers[start:], *peers[:start]]
