@@ -13,7 +13,7 @@ from orchestrator.jsontype import Json
 from orchestrator.judging import judge
 from orchestrator.ledger.clerk import Clerk
 from orchestrator.ledger.materials import Materials
-from orchestrator.ledger.presence import SILENCE
+from orchestrator.ledger.presence import SILENCE, STEADY
 from orchestrator.moves.claiming import Refusal
 from orchestrator.moves.move import Settle
 from orchestrator.moves.settling import NO_CALL, Settled
@@ -45,7 +45,7 @@ class Bench:
     around: Surroundings
     publish: Publish
     parked: Callable[[], None] = lambda: None
-    standing: Standing = field(default_factory=lambda: Standing(SILENCE))
+    standing: Standing = field(default_factory=lambda: Standing(SILENCE, STEADY))
 
 
 def attempt(bench: Bench, workflow_id: str, step: str) -> Settled | Refusal:

@@ -1,6 +1,5 @@
 """One round of the reconciler: find what should be moving and is not, and send it again."""
 
-import logging
 import time
 from collections.abc import Callable, Collection
 from typing import Protocol
@@ -8,13 +7,10 @@ from typing import Protocol
 from orchestrator.errors import Unavailable
 from orchestrator.ledger import Ledger
 from orchestrator.ledger.due import Due, due, put_off, sent_at
-from orchestrator.ledger.presence import bury
 from orchestrator.ledger.scopes import Key
 from orchestrator.moves.advancing import GRACE
 from orchestrator.moves.move import Look
 from orchestrator.workflow import Publication
-
-log = logging.getLogger("orchestrator")
 
 LONGEST = 60.0
 """Seconds that a queued step is put off at most: should Redis be wiped meanwhile, that long nobody would notice."""
@@ -32,8 +28,6 @@ class Queue(Protocol):
 
 def reconcile(ledger: Ledger, queue: Queue, publish: Callable[[Publication], None]) -> int:
     """Look at what is due; returns how many rows that were. Any number of workers may do so at the same time."""
-    for name in bury(ledger):
-        log.warning("worker %s is lost; its steps are taken over", name)
     found = due(ledger)
     if not found.looks:
         return 0

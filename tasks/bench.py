@@ -15,11 +15,14 @@ from orchestrator.call import Caller
 from orchestrator.ledger import Ledger
 from orchestrator.ledger.clerk import Clerk
 from orchestrator.ledger.engine import Database
+from orchestrator.ledger.presence import SILENCE, STEADY
 from orchestrator.request import Surroundings
 from orchestrator.sealing import Sealer
 from orchestrator.settings import Settings
+from orchestrator.standing import Standing
 from tasks.app import app
 from tasks.dispatch import Dispatch
+from tasks.heart import Heart
 from tasks.queue import RedisQueue
 from tasks.reconciler import Reconciler
 from tasks.tending import Tending, tended
@@ -31,6 +34,7 @@ class Held:
 
     bench: Bench
     ledger: Ledger
+    heart: Heart
     reconciler: Reconciler
     tending: Sequence[Tending]
 
@@ -56,14 +60,15 @@ def _set_up() -> Held:
     name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(2)}"
     ledger = Ledger(Database(settings.database_url), settings.vars, destinations=len(settings.notify))
     publish = Dispatch(app.tasks["orchestrator.step"])
-    reconciler = Reconciler(ledger, RedisQueue(app), publish, name)
+    standing = Standing(SILENCE, STEADY)
+    reconciler = Reconciler(ledger, RedisQueue(app), publish, standing)
     caller = Caller(
         pool_size=settings.concurrency, max_answer_bytes=settings.max_answer_bytes, allow_hosts=settings.allow_hosts
     )
     around = Surroundings(settings.vars, settings.secrets, Sealer(settings.key().split(",")))
-    bench = Bench(name, Clerk(ledger), caller, around, publish, parked=reconciler.hurry, standing=reconciler.standing)
-    made = Held(bench, ledger, reconciler, tended(settings, ledger))
-    for thread in (reconciler, *made.tending):
+    bench = Bench(name, Clerk(ledger), caller, around, publish, parked=reconciler.hurry, standing=standing)
+    made = Held(bench, ledger, Heart(ledger, name, standing), reconciler, tended(settings, ledger))
+    for thread in (made.heart, reconciler, *made.tending):
         thread.start()
     return made
 
@@ -83,5 +88,6 @@ def _end() -> None:
     for thread in found.tending:
         thread.stop()
     found.reconciler.stop()
+    found.heart.stop()
     found.bench.caller.close()
     found.ledger.database.close()

@@ -12,6 +12,10 @@ BEAT = 3.0
 SILENCE = 10.0
 """Seconds without a sign of life after which a worker counts as lost, and its steps are taken over."""
 
+STEADY = 2 * BEAT
+"""Seconds for which a worker must have shown signs of life regularly before it says of others that they are lost. After
+an outage of the database all are silent: the first to come back must not bury the rest."""
+
 
 def beat(ledger: Ledger, name: str, host: str, pid: int) -> bool:
     """Say that this worker lives. False where nobody knew it: it is new, or was taken for dead meanwhile."""

@@ -24,14 +24,14 @@ def clock() -> Clock:
 @pytest.fixture
 def standing(clock: Clock) -> Standing:
     """Of a worker that has just shown that it lives; others wait for 10 s."""
-    standing = Standing(10.0, clock)
+    standing = Standing(10.0, 6.0, clock)
     standing.shown(clock.now, known=False)
     return standing
 
 
 def test_a_worker_that_never_showed_itself_cannot_be_taken_for_dead(clock: Clock) -> None:
     """Nobody knows it, so nobody misses it: only the lease of the step counts."""
-    holds = Standing(10.0, clock).from_now()
+    holds = Standing(10.0, 6.0, clock).from_now()
     clock.now += 1000
     assert holds()
 
@@ -71,3 +71,30 @@ def test_a_sign_of_life_counts_from_its_beginning(standing: Standing, clock: Clo
     standing.shown(clock.now - 8, known=True)
     clock.now += 3
     assert not holds()
+
+
+def test_a_worker_is_steady_from_its_first_sign_of_life_on(standing: Standing, clock: Clock) -> None:
+    """As long as the signs come regularly."""
+    assert Standing(10.0, 6.0, clock).steady_for() == 0
+    for _ in range(3):
+        clock.now += 3
+        standing.shown(clock.now, known=True)
+    assert standing.steady_for() == 9
+
+
+def test_a_worker_that_was_held_up_is_not_steady(standing: Standing, clock: Clock) -> None:
+    """It and the others may all have waited for the same database: it must not bury them before they can speak."""
+    clock.now += 20
+    assert standing.steady_for() == 0
+    standing.shown(clock.now, known=True)
+    clock.now += 2
+    assert standing.steady_for() == 2
+
+
+def test_a_sign_of_life_that_took_long_to_be_recorded_is_a_gap(standing: Standing, clock: Clock) -> None:
+    """The database was frozen meanwhile."""
+    began = clock.now + 3
+    clock.now += 30
+    standing.shown(began, known=True)
+    clock.now += 1
+    assert standing.steady_for() == 1
