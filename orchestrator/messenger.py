@@ -7,15 +7,20 @@ sent JSON: `{"title", "message", "type"}`.
 import logging
 import re
 import threading
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from orchestrator.urls import HIDDEN
+
+if TYPE_CHECKING:
+    import apprise
 
 SECONDS = 20.0
 """For sending one message, however slowly the other side answers."""
 
 _LONGEST_REASON = 300
 _SHORTEST_SECRET = 6
+_loading = threading.Lock()
 
 
 class Messenger:
@@ -51,23 +56,29 @@ class Messenger:
 
 
 def _send(url: str, title: str, text: str) -> str | None:
-    import apprise  # takes seconds: only where there is something to tell
-
-    asset = apprise.AppriseAsset(
-        app_id="orchestrator", app_desc="celery-orchestrator", app_url="", image_url_mask="", image_url_logo=""
-    )
-    known = apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
-    if known is None and url.lower().startswith(("http://", "https://")):
-        known = apprise.Apprise.instantiate(_as_json_webhook(url), asset=asset, suppress_exceptions=True)
-    if not isinstance(known, apprise.NotifyBase):
-        return "Apprise does not know such a URL; see https://github.com/caronc/apprise/wiki"
-    place = apprise.Apprise(asset=asset)
-    place.add(known)
     with _Complaints() as complaints:
-        sent = place.notify(
-            body=text, title=title, notify_type=apprise.NotifyType.FAILURE, body_format=apprise.NotifyFormat.TEXT
-        )
+        place = _place(url)
+        if place is None:
+            return "Apprise does not know such a URL; see https://github.com/caronc/apprise/wiki"
+        complaints.heard.clear()
+        # Not `Apprise.notify`: its pool's threads would keep a process from ending for as long as a message hangs.
+        sent = place.notify(body=text, title=title, notify_type="failure", body_format="text")
     return None if sent else "; ".join(complaints.heard) or "it was not taken"
+
+
+def _place(url: str) -> "apprise.NotifyBase | None":
+    """What Apprise makes of the URL, shown under our name and without its logo."""
+    # It loads its plugins at the first use; another thread would find only those that are there by then.
+    with _loading:
+        import apprise  # takes seconds: only where there is something to tell
+
+        asset = apprise.AppriseAsset(
+            app_id="orchestrator", app_desc="celery-orchestrator", app_url="", image_url_mask="", image_url_logo=""
+        )
+        known = apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
+        if known is None and url.lower().startswith(("http://", "https://")):
+            known = apprise.Apprise.instantiate(_as_json_webhook(url), asset=asset, suppress_exceptions=True)
+        return known if isinstance(known, apprise.NotifyBase) else None
 
 
 def _as_json_webhook(url: str) -> str:

@@ -112,16 +112,20 @@ def text_of(notice: Notice, public_url: str | None) -> str:
 
 
 def digest_of(notices: Sequence[Notice], public_url: str | None) -> tuple[str, str]:
-    """Title and text of one message for many notices: a storm of failures must not become a storm of messages."""
+    """Title and text of one message for many notices: a storm of failures must not become a storm of messages.
+
+    Each is named; those that come first in full.
+    """
     counts: dict[str, int] = {}
     for notice in notices:
         counts[title_of(notice)] = counts.get(title_of(notice), 0) + 1
     often = sorted(counts.items(), key=lambda each: -each[1])
     summary = [f"{count} × {title}" for title, count in often[:_MOST_TEXTS]]
     texts = [text_of(notice, public_url) for notice in notices[:_MOST_TEXTS]]
-    rest = len(notices) - len(texts)
-    more = [f"… and {rest} more: orchestrator list --status failed"] if rest > 0 else []
-    return f"{len(notices)} workflows want attention", "\n\n".join(["\n".join(summary), *texts, *more])
+    rest = [f"{title_of(notice)}: {notice.workflow_id}" for notice in notices[_MOST_TEXTS:]]
+    return f"{len(notices)} workflows want attention", "\n\n".join(
+        ["\n".join(summary), *texts, "\n".join(rest)]
+    ).rstrip()
 
 
 def _undoing(details: Json) -> str:

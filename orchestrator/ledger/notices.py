@@ -16,8 +16,8 @@ from orchestrator.notice import Matter, Notice
 LEASE = 120.0
 """Seconds that a worker has for sending what it took; then another one takes it: rather told twice than never."""
 
-BATCH = 500
-"""Notices that are taken at once; they become one message where they are many."""
+BATCH = 200
+"""Notices that are taken at once; they become one message where they are many: one that every service still takes."""
 
 GIVE_UP_AFTER = 7 * 86_400.0
 """Seconds after which a notice that nobody would take is kept as it is, with its last error."""
