@@ -126,6 +126,10 @@ class PostgresServer:
             assert found is not None, "a query of one number"
             return int(found[0])
 
+    def transactions(self) -> int:
+        """The number that the next transaction which writes something will have."""
+        return self.number("postgres", "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+
     def checkpoint(self) -> None:
         """Write out what somebody else has left to be written, so that it is not on the next one's bill."""
         with self.connected() as connection:

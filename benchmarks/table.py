@@ -13,7 +13,7 @@ def cell(figure: Figure, rounds: Sequence[Measured], yardstick: Sequence[Measure
     if not values:
         return "–"
     spread = Spread.of(values)
-    text = f"**{spread.middle:.{figure.digits}f}** {figure.unit}"
+    text = f"**{spread.middle:.{figure.digits}f}** {figure.unit}".rstrip()
     if len(values) > 1:
         text += f" ({spread.low:.{figure.digits}f}–{spread.high:.{figure.digits}f})"
     base = [measured[figure.name] for measured in yardstick if figure.compared and figure.name in measured]

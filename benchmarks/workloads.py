@@ -35,11 +35,15 @@ QUICK = Scale(batch=150, singles=10, crowd=300, width=300, length=200)
 
 @dataclass(frozen=True)
 class Run:
-    """What one run of some workflows took, from the first start to the last record; and the services' books."""
+    """What one run of some workflows took, from the first start to the last record; and the services' books.
+
+    `published` are bytes sent to Redis, `transactions` those of PostgreSQL that wrote something.
+    """
 
     seconds: float
     cpu: float
     published: int
+    transactions: int
     calls: list[Call]
 
 
@@ -47,13 +51,15 @@ def run(peer: Peer, shape: Shape, count: int, *, delay: int = 0) -> Run:
     """Start so many workflows, and wait until all steps have been called and the peer says that all is done."""
     place = peer.place
     place.services.reset()
-    published, cpu, began = place.redis.bytes_in(), cpu_seconds(peer.processes()), time.monotonic()
+    published, transactions = place.redis.bytes_in(), place.postgres.transactions()
+    cpu, began = cpu_seconds(peer.processes()), time.monotonic()
     peer.start(place.services.after(delay), shape, count)
     place.services.wait(count * shape.size, seconds=PATIENCE)
     until(peer.recorded, f"{peer.name} to record the end", seconds=PATIENCE, pause=0.01)
     seconds = time.monotonic() - began
     cpu = cpu_seconds(peer.processes()) - cpu
-    return Run(seconds, cpu, place.redis.bytes_in() - published, place.services.calls())
+    published, transactions = place.redis.bytes_in() - published, place.postgres.transactions() - transactions
+    return Run(seconds, cpu, published, transactions, place.services.calls())
 
 
 @dataclass(frozen=True)
@@ -73,11 +79,17 @@ def small(shape: Shape) -> Callable[[Peer, Scale], Measured]:
     def measure(peer: Peer, scale: Scale) -> Measured:
         batch = run(peer, shape, scale.batch)
         quiet = [hop for _ in range(scale.singles) for hop in hops(run(peer, shape, 1).calls, shape)]
-        return {
-            "cpu": batch.cpu / (scale.batch * shape.size) * 1000,
+        steps = scale.batch * shape.size
+        measured = {
+            "cpu": batch.cpu / steps * 1000,
             "rate": scale.batch / batch.seconds,
             "hop": median(quiet) * 1000,
         }
+        if peer.uses_redis:
+            measured["kilobytes"] = batch.published / steps / 1000
+        if peer.uses_postgres:
+            measured["transactions"] = batch.transactions / steps
+        return measured
 
     return measure
 
@@ -108,20 +120,22 @@ def long_chain(peer: Peer, scale: Scale) -> Measured:
 
 _CPU = Figure("cpu", "CPU a step, all processes", "ms", "≤ 0.7 ×, then ≤ 0.35 ×", 2)
 _RATE = Figure("rate", "workflows a second", "/s", "≥ 1.3 ×, then ≥ 3 ×", 0)
+_SENT = Figure("kilobytes", "sent to Redis for a step", "kB")
+_WRITTEN = Figure("transactions", "transactions that write, a step, starts included", "", digits=2)
 
 WORKLOADS = (
     Workload(
         "order",
         "order: 3 steps one after another",
         STEADY,
-        (_CPU, _RATE, Figure("hop", "hop, median, nothing queued", "ms", "≤ 1 ×, then 1.5 ms", 1)),
+        (_CPU, _RATE, Figure("hop", "hop, median, nothing queued", "ms", "≤ 1 ×, then 1.5 ms", 1), _SENT, _WRITTEN),
         small(ORDER),
     ),
     Workload(
         "subscription",
         "subscription: 1, then 2 side by side, then 1",
         STEADY,
-        (_CPU, _RATE, Figure("hop", "hop, median, nothing queued", "ms", "≤ 0.7 ×, then 2 ms", 1)),
+        (_CPU, _RATE, Figure("hop", "hop, median, nothing queued", "ms", "≤ 0.7 ×, then 2 ms", 1), _SENT, _WRITTEN),
         small(SUBSCRIPTION),
     ),
     Workload(
