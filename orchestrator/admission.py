@@ -4,7 +4,7 @@ The same for all who start workflows: the web, the command line. A context is ch
 encrypted, and a start key is bound to the body that it came with.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.definition import Definition
 from orchestrator.errors import ContextError, Fault
@@ -12,7 +12,7 @@ from orchestrator.fitting import faults_in
 from orchestrator.jsontype import Json
 from orchestrator.ledger.engine import compact
 from orchestrator.ledger.starting import Start
-from orchestrator.sealing import Sealer, split
+from orchestrator.sealing import MASK, Sealer, merged, split
 from orchestrator.storable import NotStorable, check_storable
 
 MOST_BYTES = 1_000_000
@@ -48,6 +48,17 @@ def admit(definition: Definition, wish: Wish, sealer: Sealer) -> Start:
         traceparent=wish.traceparent,
         actor=wish.actor,
     )
+
+
+def admit_again(definition: Definition, wish: Wish, sealer: Sealer, sealed: str | None) -> Start:
+    """The start of a copy with an edited context: a sensitive field that still is masked is the original's.
+
+    `sealed` holds those of the original. Raises ContextError with every fault.
+    """
+    _, given = split(wish.context, definition.sensitive)
+    known = sealer.open(sealed)
+    masked = {path: known[path] for path, value in given.items() if value == MASK and path in known}
+    return admit(definition, replace(wish, context=merged(wish.context, masked)), sealer)
 
 
 def _faults(definition: Definition, context: Json) -> list[Fault]:

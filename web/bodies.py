@@ -38,6 +38,6 @@ def text() -> str:
     if encoding != "identity":
         raise UnsupportedMediaType(f"a body in Content-Encoding {encoding} is not supported; send it plain")
     try:
-        return request.get_data(cache=False).decode("utf-8-sig")
+        return request.get_data().decode("utf-8-sig")
     except UnicodeDecodeError:
         raise BadRequest("the body is not UTF-8") from None

@@ -2,12 +2,16 @@
 
 from uuid import UUID
 
-from flask import Blueprint, Response, jsonify, url_for
+from flask import Blueprint, Response, jsonify, request, url_for
 
+from orchestrator.admission import Wish, admit_again
 from orchestrator.errors import ContextError, Fault
 from orchestrator.ledger.orders import order
-from orchestrator.ledger.orders import rerun as copied
+from orchestrator.ledger.rerunning import origin_of
+from orchestrator.ledger.rerunning import rerun as copied
+from orchestrator.ledger.starting import Start
 from orchestrator.moves.move import Control
+from web.bodies import json_object
 from web.guarding import actor
 from web.parameters import CANCEL, NONE, RERUN, query
 from web.parts import parts
@@ -45,12 +49,28 @@ def retry(workflow_id: UUID) -> Response:
 
 @bp.post("/rerun")
 def rerun(workflow_id: UUID) -> Response:
-    """Start a fresh copy with the same context and the same version of the definition."""
-    if "from" in query(RERUN):
-        raise ContextError([Fault("from", "a rerun from a step is not supported by this release; leave it out")])
-    new = copied(parts().ledger, str(workflow_id), actor(), start_key())
+    """Start a fresh copy with the same version of the definition: from a step on, with another context if one comes."""
+    start_from = query(RERUN).get("from")
+    key = start_key()
+    new = copied(
+        parts().ledger, str(workflow_id), actor(), key, start_from=start_from, edited=_edited(workflow_id, key)
+    )
     parts().publish(new.publication)
     return accepted_answer(new.workflow_id)
+
+
+def _edited(workflow_id: UUID, key: str | None) -> Start | None:
+    """The start that the body asks for; None where there is no body, or no context in it."""
+    if not request.get_data():
+        return None
+    body = json_object()
+    faults = [Fault(name[:70], "is no field of a rerun; there is context") for name in body if name != "context"]
+    if faults:
+        raise ContextError(faults)
+    if "context" not in body:
+        return None
+    origin = origin_of(parts().ledger, str(workflow_id))
+    return admit_again(origin.definition, Wish(body["context"], actor(), key=key), parts().sealer, origin.sealed)
 
 
 def _ordered(workflow_id: UUID, verb: str, *, compensate: bool = True) -> Response:

@@ -103,7 +103,7 @@ def _operation(rule: Rule, operation: Operation) -> Json:
     }
     if operation.body:
         content = {media: {"schema": schema} for media, schema in operation.body.items()}
-        made["requestBody"] = {"required": True, "content": content}
+        made["requestBody"] = {"required": operation.body_required, "content": content}
     return made
 
 

@@ -21,6 +21,7 @@ class Operation:
     status: int = 200
     query: Sequence[Parameter] = ()
     body: Mapping[str, Json] = field(default_factory=dict)
+    body_required: bool = True
     keyed: bool = False
     problems: Mapping[int, str] = field(default_factory=dict)
 
@@ -39,9 +40,9 @@ def start_of(schema: Json, summary: str) -> Operation:
     return Operation("start", summary, ref("Started"), 202, body={JSON: schema}, keyed=True, problems=_START)
 
 
-def _order(summary: str, query: Sequence[Parameter] = (), *, keyed: bool = False) -> Operation:
+def _order(summary: str, query: Sequence[Parameter] = ()) -> Operation:
     conflict = {409: "Its status forbids that; the problem says why."}
-    return Operation("control", summary, ref("Started"), 202, query, keyed=keyed, problems=_NO_WORKFLOW | conflict)
+    return Operation("control", summary, ref("Started"), 202, query, problems=_NO_WORKFLOW | conflict)
 
 
 _WISH: Json = {
@@ -74,7 +75,21 @@ OPERATIONS: dict[str, Operation] = {
     "controlling.pause": _order("Start nothing new; what runs ends"),
     "controlling.resume": _order("Go on where the pause stopped it"),
     "controlling.retry": _order("Run the failed steps again, keep the rest"),
-    "controlling.rerun": _order("Start a fresh copy with the same context", parameters.RERUN, keyed=True),
+    "controlling.rerun": Operation(
+        "control",
+        "Start a fresh copy: from a step on, with another context if one is sent",
+        ref("Started"),
+        202,
+        parameters.RERUN,
+        body={JSON: {"type": "object", "properties": {"context": CONTEXT}, "additionalProperties": False}},
+        body_required=False,
+        keyed=True,
+        problems=_START
+        | {
+            404: "There is no such workflow, or it has no such step.",
+            409: "It is not over, or something cannot be taken over; the problem says why.",
+        },
+    ),
     "definitions.listed": Operation(
         "definitions",
         "Every definition in brief",

@@ -114,7 +114,14 @@ CANCEL = (
         {"type": "boolean", "default": True},
     ),
 )
-RERUN = (Parameter("from", "A step to start from; not supported by this release.", _text, {"type": "string"}),)
+RERUN = (
+    Parameter(
+        "from",
+        "A step: it and whatever comes after it run again, the rest is taken over. Left out: all of it runs again.",
+        _text,
+        {"type": "string"},
+    ),
+)
 DEFINITION = (
     Parameter(
         "version", "A version that a workflow was started with; else the one on disk.", _text, {"type": "string"}

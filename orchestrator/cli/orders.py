@@ -4,7 +4,9 @@ import getpass
 
 import click
 
+from orchestrator.cli.context import Context
 from orchestrator.cli.workflows import as_json_option
+from orchestrator.jsontype import Json
 from orchestrator.settings import Settings
 
 
@@ -43,14 +45,24 @@ def retry(workflow_id: str, as_json: bool) -> None:
 
 @click.command()
 @click.argument("workflow_id")
+@click.option("--from", "start_from", metavar="STEP", help="Run this step and what follows it; take over the rest.")
+@click.option("--context", type=Context(), help="Another context: a file, JSON, or - for standard input.")
 @as_json_option
-def rerun(workflow_id: str, as_json: bool) -> None:
-    """Start a fresh copy of a workflow that is over, with the same context."""
+def rerun(workflow_id: str, start_from: str | None, context: Json, as_json: bool) -> None:
+    """Start a fresh copy of a workflow that is over; without --context with the context it had."""
+    from orchestrator.admission import Wish, admit_again
     from orchestrator.cli.opening import opened_ledger, sender
-    from orchestrator.ledger.orders import rerun as copied
+    from orchestrator.ledger.rerunning import origin_of
+    from orchestrator.ledger.rerunning import rerun as copied
+    from orchestrator.sealing import Sealer
 
-    with opened_ledger(Settings.from_environment()) as ledger:
-        copy = copied(ledger, workflow_id, actor())
+    settings = Settings.from_environment()
+    edited = None
+    with opened_ledger(settings) as ledger:
+        if context is not None:
+            origin, sealer = origin_of(ledger, workflow_id), Sealer(settings.key().split(","))
+            edited = admit_again(origin.definition, Wish(context, actor()), sealer, origin.sealed)
+        copy = copied(ledger, workflow_id, actor(), start_from=start_from, edited=edited)
         sender()(copy.publication)
     _tell(copy.workflow_id, "running", as_json)
 

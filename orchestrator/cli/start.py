@@ -1,15 +1,14 @@
 """`orchestrator start`: one workflow, begun as the API begins it, and followed if that is wanted."""
 
-import json
 import sys
 import time
 from collections.abc import Callable
 from difflib import get_close_matches
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from orchestrator.cli.context import Context
 from orchestrator.cli.exits import FAILED
 from orchestrator.cli.orders import actor
 from orchestrator.cli.workflows import as_json_option
@@ -23,39 +22,6 @@ if TYPE_CHECKING:
 
 LONELY_SECONDS = 3.0
 """How long a person waits without any worker before being told so."""
-
-
-class Context(click.ParamType[Json]):
-    """A JSON object: in the argument itself, in a file, or on standard input."""
-
-    name = "FILE|JSON|-"
-
-    def convert(self, value: Json, param: click.Parameter | None, ctx: click.Context | None) -> Json:
-        """The object; anything else is a usage error that says where it stands."""
-        if not isinstance(value, str):
-            return value
-        where, text = self._read(value, param, ctx)
-        try:
-            read = json.loads(text)
-        except ValueError as error:
-            self.fail(f"{where} is no JSON: {error}", param, ctx)
-        except RecursionError:
-            self.fail(f"{where} is nested too deep", param, ctx)
-        if not isinstance(read, dict):
-            self.fail(f'{where} must be a JSON object, such as {{"amount": 42.5}}', param, ctx)
-        return read
-
-    def _read(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        if value.lstrip()[:1] in ("{", "[", '"'):
-            return "the context", value
-        try:
-            if value == "-":
-                return "standard input", sys.stdin.read()
-            return value, Path(value).read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError:
-            self.fail(f"{value} is not UTF-8", param, ctx)
-        except OSError as error:
-            self.fail(f"{value} cannot be read: {error.strerror}", param, ctx)
 
 
 @click.command()

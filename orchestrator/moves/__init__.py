@@ -8,5 +8,6 @@ ending        a step ends the workflow, as its definition says
 failing       the workflow stops starting steps and waits for those in flight
 undoing       what took effect is undone, against the order of the graph
 controlling   what a person asks for: cancel, pause, resume, retry
+taking_over   a fresh copy keeps what the original had done
 looking       what the reconciler does with a row that is due
 """

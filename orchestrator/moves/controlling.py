@@ -49,7 +49,7 @@ def resume(workflow: Workflow, actor: str, now: float) -> None:
         drain(workflow, now)
         return
     head.move(WorkflowStatus.RUNNING)
-    _go_on(workflow, now)
+    go_on(workflow, now)
 
 
 def retry(workflow: Workflow, actor: str, now: float) -> None:
@@ -91,7 +91,7 @@ def _reopen(workflow: Workflow, actor: str, now: float) -> None:
     deadline = workflow.definition.deadline
     head.deadline_at = head.wake_at = None if deadline is None else now + deadline
     head.unsettled = sum(step.kind is Kind.CALL and not step.settled for step in workflow.all())
-    _go_on(workflow, now)
+    go_on(workflow, now)
 
 
 def _completed(workflow: Workflow, name: str) -> bool:
@@ -109,7 +109,7 @@ def _reset(workflow: Workflow, step: StepState) -> None:
     step.error = None
 
 
-def _go_on(workflow: Workflow, now: float) -> None:
+def go_on(workflow: Workflow, now: float) -> None:
     """Send everything that is ready; from here on the ledger brings each step, no canvas."""
     workflow.head.replanned = True
     for step in workflow.all():

@@ -102,16 +102,94 @@ def test_rerun_is_a_fresh_copy_with_everything_that_was_sensitive(desk: Desk) ->
     assert claimed == {"context.card": ORDER["card"]}
 
 
-def test_rerun_waits_for_the_end_and_knows_no_steps_yet(desk: Desk) -> None:
+def test_rerun_waits_for_the_end(desk: Desk) -> None:
     """Two copies would charge twice."""
-    workflow_id = desk.start()
-    answer = desk.order(workflow_id, "rerun")
+    answer = desk.order(desk.start(), "rerun")
     assert answer.status_code == 409
     assert "wait for its end" in answer.json["detail"]
-    desk.order(workflow_id, "cancel")
-    answer = desk.order(workflow_id, "rerun", **{"from": "payment"})
-    assert answer.status_code == 422
-    assert answer.json["faults"][0]["place"] == "from"
+
+
+def failed_at_confirmation(desk: Desk) -> str:
+    """An order whose payment and shipment are left as they are."""
+    workflow_id = desk.start()
+    desk.complete(workflow_id, payment=PAID, shipment={"trackingId": "T"})
+    assert desk.order(workflow_id, "cancel", compensate="false").json["status"] == "cancelled"
+    return workflow_id
+
+
+def test_rerun_from_a_step_takes_over_what_was_done_before_it(desk: Desk) -> None:
+    """With its result, its effect, and a line in both logs; the step itself and what follows it run again."""
+    original = failed_at_confirmation(desk)
+    copy = desk.order(original, "rerun", **{"from": "shipment"}).json["workflowId"]
+    payment, shipment, confirmation = desk.show(copy)["steps"]
+    assert (payment["status"], payment["result"], payment["effect"]) == ("completed", PAID, "done")
+    assert (shipment["status"], shipment["result"], confirmation["status"]) == ("pending", None, "pending")
+    assert (desk.sent[-1].workflow_id, desk.sent[-1].steps) == (copy, ("shipment",))
+    taken = [
+        event for event in desk.get(f"/api/workflows/{copy}/events")["events"] if event["type"] == "step.takenOver"
+    ]
+    assert [(event["step"], event["details"]) for event in taken] == [
+        ("payment", {"status": "completed", "from": original})
+    ]
+    for workflow_id in (original, copy):
+        event = next(
+            event
+            for event in desk.get(f"/api/workflows/{workflow_id}/events")["events"]
+            if event["type"] == "workflow.rerun"
+        )
+        assert event["details"] == {"by": "api", "from": original, "to": copy, "fromStep": "shipment"}
+    desk.complete(copy, shipment={"trackingId": "T2"}, confirmation={})
+    assert desk.show(copy)["output"] == {"orderId": "ORD-1", "trackingId": "T2"}
+
+
+def test_what_was_taken_over_is_undone_where_the_copy_fails(desk: Desk) -> None:
+    """It is the copy's from now on."""
+    copy = desk.order(failed_at_confirmation(desk), "rerun", **{"from": "shipment"}).json["workflowId"]
+    desk.make(copy, "shipment", REFUSED)
+    assert desk.step(copy, "payment")["compensation"]["status"] == "pending"
+
+
+def test_rerun_from_a_step_is_refused_where_something_cannot_be_taken_over(desk: Desk) -> None:
+    """What is undone is no more, what never was completed is not there; the reason names both steps."""
+    undone = desk.start()
+    desk.complete(undone, payment=PAID)
+    desk.make(undone, "shipment", REFUSED)
+    desk.make(undone, "payment:undo", Completed(None, 200))
+    answer = desk.order(undone, "rerun", **{"from": "shipment"})
+    assert (answer.status_code, answer.json["detail"].split(",")[0]) == (409, "payment was undone")
+    answer = desk.order(undone, "rerun", **{"from": "confirmation"})
+    assert answer.status_code == 409
+    answer = desk.order(undone, "rerun", **{"from": "shipmnet"})
+    assert (answer.status_code, "did you mean shipment?" in answer.json["detail"]) == (404, True)
+    assert desk.order(undone, "rerun", **{"from": "payment"}).status_code == 202
+
+
+def test_rerun_with_an_edited_context(desk: Desk) -> None:
+    """It is checked like any other; what comes back masked is what it was."""
+    original = failed_at_confirmation(desk)
+    path = f"/api/workflows/{original}/rerun?from=shipment"
+    masked = desk.show(original)["context"]
+    answer = desk.post(path, {"context": {**masked, "address": "221B Baker Street"}})
+    assert answer.status_code == 202, answer.text
+    copy = answer.json["workflowId"]
+    assert desk.show(copy)["context"] == {**masked, "address": "221B Baker Street"}
+    assert desk.sealed(copy) == {"context.card": ORDER["card"]}
+    answer = desk.post(path, {"context": {**ORDER, "card": "5555"}})
+    assert desk.sealed(answer.json["workflowId"]) == {"context.card": "5555"}
+    for body in ({"context": {"amount": "much"}}, {"contxt": {}}, {"context": []}):
+        assert desk.post(path, body).status_code == 422
+    assert desk.post(path, [1]).status_code == 400
+
+
+def test_a_start_key_is_bound_to_what_is_rerun_from_where_and_with_what(desk: Desk) -> None:
+    """The same again gives the same copy, anything else is refused."""
+    original = failed_at_confirmation(desk)
+    path = f"/api/workflows/{original}/rerun"
+    first = desk.post(f"{path}?from=shipment", {"context": ORDER}, Idempotency_Key="k")
+    again = desk.post(f"{path}?from=shipment", {"context": ORDER}, Idempotency_Key="k")
+    assert first.json == again.json
+    for other, body in ((path, {"context": ORDER}), (f"{path}?from=shipment", {"context": {**ORDER, "amount": 1}})):
+        assert desk.post(other, body, Idempotency_Key="k").status_code == 422
 
 
 def test_reruns_with_one_key_at_the_same_moment_make_one_copy(desk: Desk) -> None:
