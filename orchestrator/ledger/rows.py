@@ -7,6 +7,7 @@ from sqlalchemy import JSON, Connection, Executable, Row, bindparam, insert, sel
 
 from orchestrator.jsontype import Json
 from orchestrator.ledger.engine import CLOCKS
+from orchestrator.ledger.scopes import in_parts
 from orchestrator.ledger.tables import events, notices, steps, workflows
 from orchestrator.notice import notices_of
 from orchestrator.states import Compensation, Effect, StepStatus, WorkflowStatus
@@ -127,8 +128,9 @@ class Rows:
     def named(self, keys: Collection[tuple[str, str]]) -> dict[str, list[StepState]]:
         """The steps (workflow id, name), by workflow."""
         found: dict[str, list[StepState]] = {}
-        for row in self.connection.execute(_NAMED, {"keys": sorted(keys)}):
-            found.setdefault(row.workflow_id, []).append(step_of(row))
+        for part in in_parts(keys):
+            for row in self.connection.execute(_NAMED, {"keys": part}):
+                found.setdefault(row.workflow_id, []).append(step_of(row))
         return found
 
     def loader(self, workflow_id: str) -> Loader:

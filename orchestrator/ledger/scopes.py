@@ -1,6 +1,6 @@
 """What expressions may read of a workflow: its settled steps as `{status, result, error, attempts}`."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, select, tuple_
@@ -12,6 +12,10 @@ from orchestrator.states import SETTLED, StepStatus
 
 Key = tuple[str, str]
 """A workflow's id and a step's name."""
+
+MOST_KEYS = 500
+"""Keys that one query asks for. PostgreSQL takes a list of pairs apart as one deep tree: some thousands exceed its
+stack, and beyond 65,535 parameters it takes no statement at all. A batch of wide workflows has tens of thousands."""
 
 _READ = select(
     steps.c.workflow_id,
@@ -30,9 +34,10 @@ class ReadSteps:
     """Steps of any number of workflows, with their answers, read with one query."""
 
     def __init__(self, connection: Connection, keys: Iterable[Key]) -> None:
-        wanted = sorted(set(keys))
-        found: Iterable[Row[Any]] = connection.execute(_READ, {"keys": wanted}) if wanted else ()
-        self._rows = {(row.workflow_id, row.name): row for row in found}
+        self._rows: dict[Key, Row[Any]] = {}
+        for part in in_parts(keys):
+            found: Iterable[Row[Any]] = connection.execute(_READ, {"keys": part})
+            self._rows |= {(row.workflow_id, row.name): row for row in found}
 
     def scope(
         self, workflow_id: str, definition: Definition, names: Collection[str], before: float | None = None
@@ -49,6 +54,13 @@ class ReadSteps:
             if name in values:
                 seen[name] = _served(values, name)
         return seen
+
+
+def in_parts(keys: Iterable[Key]) -> Iterator[list[Key]]:
+    """The keys without repetitions, in order, as lists that one query can take."""
+    ordered = sorted(set(keys))
+    for begin in range(0, len(ordered), MOST_KEYS):
+        yield ordered[begin : begin + MOST_KEYS]
 
 
 def keys_of(workflow_id: str, definition: Definition, names: Iterable[str]) -> set[Key]:
