@@ -122,7 +122,11 @@ class _Drawing:
             across |= {cell: at - middle for cell, at in zip(layer, offset, strict=True)}
         for sweep in range(SWEEPS):
             forward = sweep % 2 == 0
-            neighbours = self._before if forward else self._after
+            one_side = self._before if forward else self._after
+            # At last by both sides, so that neither end of a line is left crooked.
+            neighbours = (
+                one_side if sweep < SWEEPS - 4 else {cell: self._before[cell] + self._after[cell] for cell in across}
+            )
             for number in range(len(self._layers)) if forward else reversed(range(len(self._layers))):
                 layer, offset = self._layers[number], offsets[number]
                 wanted = [_mean([across[one] for one in neighbours[cell]], across[cell]) for cell in layer]

@@ -12,8 +12,11 @@ from orchestrator.layout import Line, Point, Sizes, layout
 MOST_DRAWN = 150
 """Steps of a graph that is drawn; of a larger one the layers are told in a table."""
 
-MOST_ACROSS = 6
-"""Layers that stand side by side on a wide screen; more of them run down the page."""
+WIDEST = 1_130.0
+"""Pixels of a drawing that a wide screen shows whole."""
+
+MANY = 8
+"""Layers down the page, from which on they stand closer."""
 
 MOST_NAMED = 8
 MARGIN = 10.0
@@ -80,16 +83,14 @@ def drawings(definition: Definition, states: Mapping[str, Json]) -> list[Drawing
     graph = definition.graph
     if not 0 < len(graph) <= MOST_DRAWN:
         return []
-    down = _drawing(definition, states, down=True)
-    if max(graph.level.values()) >= MOST_ACROSS:
-        return [down]
-    return [_drawing(definition, states, down=False), down]
+    down, across = (_drawing(definition, states, down=way) for way in (True, False))
+    return [across, down] if across.width <= max(WIDEST, down.width) else [down]
 
 
 def _drawing(definition: Definition, states: Mapping[str, Json], *, down: bool) -> Drawing:
     longest = max(len(name) for name in definition.graph.names)
     width = min(_MOST, max(_LEAST, 34 + longest * _LETTER))
-    sizes = Sizes(width, _HEIGHT, between_layers=34 if down else 56)
+    sizes = Sizes(width, _HEIGHT, between_layers=_gap(definition.graph, down))
     placed = layout(definition.graph, sizes, down=down)
     room = int((width - 34) / _LETTER)
     boxes = [
@@ -112,6 +113,11 @@ def _drawing(definition: Definition, states: Mapping[str, Json], *, down: bool) 
         box_height=_HEIGHT,
         down=down,
     )
+
+
+def _gap(graph: Graph, down: bool) -> float:
+    """Room for lines to bend in; less of it where many layers run down the page."""
+    return 56 if not down else 34 if max(graph.level.values()) < MANY else 20
 
 
 def _edge(definition: Definition, states: Mapping[str, Json], line: Line, down: bool) -> Edge:

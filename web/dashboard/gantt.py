@@ -47,6 +47,11 @@ class Gantt:
     ticks: Sequence[tuple[float, str]]
     critical: Sequence[str]
 
+    @property
+    def kinds(self) -> set[str]:
+        """The kinds of bars that there are."""
+        return {bar.kind for lane in self.lanes for bar in lane.bars}
+
 
 def gantt(view: Json, events: Sequence[Json], before: Mapping[str, Sequence[str]], now: datetime | None) -> Gantt:
     """The timeline of `GET /api/workflows/<id>` and its events. `before` says what each step waits for; `now` is where
@@ -58,19 +63,27 @@ def gantt(view: Json, events: Sequence[Json], before: Mapping[str, Sequence[str]
     critical = critical_path(ended, before) if len(ended) > 1 else ()
     on_path = set(critical)
     return Gantt(
-        lanes=[_lane(row, length, row.name in on_path and not row.undo) for row in drawn.rows],
+        lanes=[_lane(row, length, row.name in on_path and not row.undo) for row in sorted(drawn.rows, key=_begun)],
         ticks=[(round(moment / length * 100, 2), label) for moment, label in ticks(length, MOST_TICKS)],
         critical=critical,
     )
 
 
+def _begun(row: Row) -> tuple[bool, bool, float]:
+    """Steps before undoings, each in the order in which they began; what has not begun comes last."""
+    return row.undo, not row.spans, row.spans[0].start if row.spans else 0.0
+
+
 def _lane(row: Row, length: float, critical: bool) -> Lane:
+    spans = list(row.spans)
+    if row.status == "waiting" and spans:
+        spans.append(Span(spans[-1].end, length, "waiting"))
     return Lane(
         name=row.name,
         undo=row.undo,
         status="undone" if row.undo and row.status == "completed" else row.status,
         attempts=row.attempts,
-        bars=[_bar(span, length, row.undo) for span in row.spans],
+        bars=[_bar(span, length, row.undo) for span in spans],
         lasted="" if row.lasted is None else duration(row.lasted),
         critical=critical,
     )

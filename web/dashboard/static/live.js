@@ -20,11 +20,11 @@ function inUse(part) {
 function put(part, fresh) {
   if (drawn.get(part.id) === fresh.outerHTML || inUse(part)) return;
   drawn.set(part.id, fresh.outerHTML);
-  const open = [...part.querySelectorAll("details[id]")].filter((each) => each.open).map((each) => each.id);
+  const open = [...part.querySelectorAll("details[id]")].map((each) => [each.id, each.open]);
   const places = [...part.querySelectorAll(".scroll, .canvas")].map((each) => [each.scrollLeft, each.scrollTop]);
   const focused = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
   part.replaceWith(fresh);
-  open.forEach((id) => { const each = document.getElementById(id); if (each) each.open = true; });
+  open.forEach(([id, was]) => { const each = document.getElementById(id); if (each) each.open = was; });
   [...fresh.querySelectorAll(".scroll, .canvas")].forEach((each, at) => {
     if (places[at]) [each.scrollLeft, each.scrollTop] = places[at];
   });
