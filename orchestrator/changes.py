@@ -15,7 +15,7 @@ from orchestrator.jsontype import Json
 log = logging.getLogger("orchestrator")
 
 SHOWN = (
-    "attempt status durationMs delayMs effect outcome worker ending compensation version by from to compensate"
+    "attempt status durationMs delayMs effect outcome worker ending compensation by from to compensate"
 ).split()
 """The details of an event that a line shows, in this order."""
 
@@ -24,6 +24,8 @@ _WARNINGS = frozenset(
     "workflow.stuck".split()
 )
 _LONGEST = 200
+_ASKED_FOR = "cancelled"
+"""The kind of an error that a person caused on purpose."""
 
 
 class Recorded(Protocol):
@@ -78,11 +80,18 @@ class Change:
 def log_changes(workflow_id: str, workflow_type: str, events: Iterable[Recorded]) -> None:
     """Write a line for each event of a workflow; to be called once their transaction is committed."""
     for event in events:
-        level = logging.WARNING if event.type in _WARNINGS else logging.INFO
-        if event.details.get("compensation") == "failed":
-            level = logging.ERROR
+        level = _level(event)
         if log.isEnabledFor(level):
             log.log(level, Change(event, workflow_id, workflow_type))
+
+
+def _level(event: Recorded) -> int:
+    if event.details.get("compensation") == "failed":
+        return logging.ERROR
+    if event.type not in _WARNINGS:
+        return logging.INFO
+    error = event.details.get("error")
+    return logging.INFO if isinstance(error, Mapping) and error.get("kind") == _ASKED_FOR else logging.WARNING
 
 
 def _word(value: Json) -> str:

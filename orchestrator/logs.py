@@ -2,8 +2,10 @@
 
 import json
 import logging
+import sys
 import time
 from logging.handlers import WatchedFileHandler
+from typing import TextIO
 
 from orchestrator.changes import Change
 from orchestrator.jsontype import Json
@@ -12,15 +14,14 @@ from orchestrator.setting_texts import LogFormat
 
 def set_up(level: int | str, form: LogFormat, *, file: str | None = None) -> None:
     """Write what is logged from `level` on to standard error, or to `file`. A second call replaces the first."""
-    handler = _Handler(file) if file else _Stream()
+    handler: logging.Handler = _File(file) if file else _StandardError()
     handler.setFormatter(JsonLines() if form == "json" else Console())
     root = logging.getLogger()
-    for earlier in [each for each in root.handlers if isinstance(each, _Handler | _Stream)]:
+    for earlier in [each for each in root.handlers if isinstance(each, _File | _StandardError)]:
         root.removeHandler(earlier)
         earlier.close()
     root.addHandler(handler)
     root.setLevel(level)
-    logging.captureWarnings(True)
 
 
 class Console(logging.Formatter):
@@ -54,11 +55,24 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
-class _Stream(logging.StreamHandler):  # type: ignore[type-arg]  # generic in the stubs only
-    """Our handler to standard error."""
+class _StandardError(logging.Handler):
+    """Our handler to whatever is standard error at the time."""
+
+    @property
+    def stream(self) -> TextIO:
+        """Celery asks for it."""
+        return sys.stderr
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the line at once; where that fails, logging says so in its own way."""
+        try:
+            sys.stderr.write(f"{self.format(record)}\n")
+            sys.stderr.flush()
+        except Exception:
+            self.handleError(record)
 
 
-class _Handler(WatchedFileHandler):
+class _File(WatchedFileHandler):
     """Our handler to a file (`celery worker --logfile`), which may be rotated by others."""
 
 

@@ -23,10 +23,11 @@ _Handler = Callable[[int, FrameType | None], object] | int | None
 
 
 def console(name: str, line: str) -> None:
-    """Write a child's line to standard error, behind its name."""
+    """Write a child's line to standard error, behind its name; a line of JSON as it is: machines read those."""
+    shown = line if line.startswith('{"') else f"{name:>9} | {line}"
     # The reader of `up | head` may be gone; the children must be read on all the same, or they would block.
     with contextlib.suppress(OSError):
-        sys.stderr.write(f"{name:>9} | {line}\n")
+        sys.stderr.write(f"{shown}\n")
 
 
 def check_port(host: str, port: int) -> None:

@@ -3,15 +3,21 @@
 import ipaddress
 import logging
 import os
+from typing import cast
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
+from gunicorn.workers.base import Worker
 
 from orchestrator.errors import SettingsError
+from orchestrator.logs import set_up
 from orchestrator.reading import read_folder
 from orchestrator.settings import Settings
 from orchestrator.supervisor import check_port
 from web.application import create_app
+from web.dashboard.streaming import LEAVING
 
 THREADS = 16
 """Of one process: a request holds one for a few milliseconds, most of them waiting for the database."""
@@ -31,9 +37,8 @@ def serve(settings: Settings, host: str = "127.0.0.1", port: int = 8000) -> None
     read_folder(settings.definitions)
     settings.key()  # made once, before several processes want it
     check_port(host, port)
-    logging.basicConfig(
-        level=settings.log_level, format="[%(asctime)s] [%(process)d] [%(levelname)s] %(name)s: %(message)s"
-    )
+    set_up(settings.log_level, settings.log_format)
+    logging.captureWarnings(True)
     _Server(settings, host, port).run()
 
 
@@ -44,6 +49,15 @@ def check_guarded(settings: Settings, host: str) -> None:
             f"others can reach {host}, so ORCHESTRATOR_API_KEYS is needed, or --host 127.0.0.1; make a key with: "
             "python -c 'import secrets; print(secrets.token_urlsafe(32))'"
         )
+
+
+class _Log(Logger):
+    """Gunicorn's own lines, where and how all others are written."""
+
+    def setup(self, cfg: Config) -> None:
+        """It would keep them to itself."""
+        super().setup(cfg)
+        self.error_log.propagate = True
 
 
 class _Server(BaseApplication):
@@ -58,7 +72,10 @@ class _Server(BaseApplication):
             "graceful_timeout": GRACE,
             "timeout": 60,
             "loglevel": settings.log_level.lower(),
+            "logger_class": _Log,
+            "errorlog": None,
             "proc_name": "orchestrator web",
+            "post_worker_init": _tell_leaving,
             # It would be a file in the home folder that nobody asked for.
             "control_socket_disable": True,
         }
@@ -72,6 +89,11 @@ class _Server(BaseApplication):
     def load(self) -> Flask:  # type: ignore[override]  # Flask says more of its arguments than the stub wants
         """The app, made in each process after the fork: no connection is shared."""
         return create_app(self._settings)
+
+
+def _tell_leaving(worker: Worker) -> None:
+    """Let streams see that their process is about to end: they would hold it up until the grace is over."""
+    cast(Flask, worker.wsgi).extensions[LEAVING] = lambda: not worker.alive
 
 
 def _processes(settings: Settings) -> int:

@@ -11,6 +11,7 @@ from orchestrator.errors import SettingsError, Unavailable
 from orchestrator.ledger import Ledger
 from orchestrator.ledger.engine import Database
 from orchestrator.ledger.migrating import migrate, pending
+from orchestrator.logs import set_up
 from orchestrator.settings import PREFIX, Settings
 from orchestrator.workflow import Publication
 
@@ -38,6 +39,7 @@ def opened_database(url: str) -> Iterator[Database]:
 @contextmanager
 def opened_ledger(settings: Settings) -> Iterator[Ledger]:
     """The ledger, its tables as this release needs them; raises Unavailable where they are not."""
+    set_up("WARNING", settings.log_format)
     with opened_database(settings.database_url) as database:
         if pending(database) is not None:
             raise Unavailable("the ledger's tables are not those of this release; bring them up: orchestrator migrate")
