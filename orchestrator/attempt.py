@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from orchestrator.call import Caller
-from orchestrator.errors import ExpressionError
+from orchestrator.errors import ExpressionError, SettingsError
 from orchestrator.expressions import References
-from orchestrator.jsontype import Json
+from orchestrator.jsontype import Json, kind_of
 from orchestrator.judging import judge
 from orchestrator.ledger.clerk import Clerk
 from orchestrator.ledger.materials import Materials
@@ -76,6 +76,9 @@ def _outcome(bench: Bench, materials: Materials, still_ours: Holds) -> tuple[Out
         request = request_for(materials, bench.around)
     except ExpressionError as error:
         return Failed(StepError("expression", str(error)), Effect.NONE, retryable=False), NO_CALL
+    except SettingsError as error:
+        # This worker cannot open the sensitive fields. Nothing was sent, and another worker may have the right key.
+        return Failed(StepError("request", str(error)), Effect.NONE, retryable=True), NO_CALL
     answer = bench.caller.call(request, still_ours)
     outcome = judge(
         answer,
@@ -103,5 +106,5 @@ def _condition(bench: Bench, materials: Materials) -> Outcome | None:
         return None
     held = when.evaluate(scope_of(materials, bench.around))
     if not isinstance(held, bool):
-        raise ExpressionError(f"`when` must come out true or false, but ${{{when.source}}} came out as {held!r:.60}")
+        raise ExpressionError(f"`when` must come out true or false, but ${{{when.source}}} is {kind_of(held)}")
     return None if held else Skipped(f"its condition did not hold: {when.source}")

@@ -35,7 +35,7 @@ from types import MappingProxyType
 from orchestrator.definition import RetryOn
 from orchestrator.errors import ExpressionError
 from orchestrator.expressions import Expression
-from orchestrator.jsontype import Json
+from orchestrator.jsontype import Json, kind_of
 from orchestrator.outcome import Answer, Completed, Failed, NoAnswer, StepError
 from orchestrator.repeating import reconsidered
 from orchestrator.retrying import parse_retry_after
@@ -122,7 +122,7 @@ def _refusal(answer: Answer, success: Expression | None, scope: Mapping[str, Jso
     except ExpressionError as error:
         return StepError("expression", f"`success` cannot be evaluated: {error}", answer.status)
     if not isinstance(verdict, bool):
-        message = f"`success` must be true or false; it is {_kind_of(verdict)}"
+        message = f"`success` must be true or false; it is {kind_of(verdict)}"
         return StepError("expression", message, answer.status)
     if verdict:
         return None
@@ -160,9 +160,3 @@ def _spelled(status: int) -> str:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
         return str(status)
-
-
-def _kind_of(value: Json) -> str:
-    """The JSON type, never the value: it may hold what no log may see."""
-    names: dict[type, str] = {dict: "an object", list: "an array", str: "a text", int: "a number", float: "a number"}
-    return names.get(type(value), "null")
