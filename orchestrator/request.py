@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
@@ -10,10 +11,10 @@ from orchestrator.call import Request
 from orchestrator.definition import Call
 from orchestrator.errors import ExpressionError
 from orchestrator.expressions import Template
-from orchestrator.jsontype import Json
+from orchestrator.jsontype import Json, kind_of
 from orchestrator.ledger.materials import Materials
 from orchestrator.moments import iso
-from orchestrator.sealing import Sealer, merged, without
+from orchestrator.sealing import MASK, Sealer, merged, without
 from orchestrator.states import StepStatus
 from orchestrator.tracing import child_of
 from orchestrator.workflow import undone_by
@@ -97,7 +98,8 @@ def _control_headers(materials: Materials, scope: Mapping[str, Json]) -> dict[st
 def _payload(materials: Materials, call: Call, scope: Mapping[str, Json]) -> Json:
     if materials.undone is None:
         return _own_payload(materials, call, scope, materials.step.name)
-    rendered = call.payload.render(scope) if call.payload is not None else {"result": _result_of_undone(materials)}
+    told = {"result": _told(call, _result_of_undone(materials))}
+    rendered = call.payload.render(scope) if call.payload is not None else told
     if not isinstance(rendered, dict):
         return rendered
     if materials.undone.status is not StepStatus.COMPLETED:
@@ -124,23 +126,32 @@ def _result_of_undone(materials: Materials) -> Json:
 
 
 def _original(materials: Materials, scope: Mapping[str, Json]) -> dict[str, Json]:
-    """Where the outcome is unknown there is no result to undo by: say what the service was asked, and its key."""
+    """Where the outcome is unknown there is no result to undo by: say what the service was asked, and its key.
+
+    What is secret or sensitive is masked: it was named for the service that was called, not for the one that undoes.
+    """
     undone = materials.undone
     assert undone is not None, "only a compensation has an original request"
     call = materials.definition.steps[undone.name].call
     original, key = None, idempotency_key(materials.workflow_id, undone.name, undone.key_round)
-    try:
-        original = _own_payload(materials, call, scope, undone.name)
+    # Where either cannot be filled in, the other still says what is meant.
+    with suppress(ExpressionError):
         if call.idempotency_key is not None:
             key = _text(call.idempotency_key.render(scope), "idempotencyKey")
-    except ExpressionError:
-        pass  # then it was never sent in that form either: the key alone says what is meant
+    with suppress(ExpressionError):
+        masked = {"context": materials.context, "secret": dict.fromkeys(scope["secret"], MASK)}
+        original = _own_payload(materials, call, {**scope, **masked}, undone.name)
     return {
         **_identity(materials, undone.name),
         "outcome": "unknown",
-        "originalRequest": original,
+        "originalRequest": _told(materials.call, original),
         "originalIdempotencyKey": key,
     }
+
+
+def _told(undo: Call, value: Json) -> Json:
+    """What an undo is told besides its own payload; the fields of a form are texts, so an object is one as JSON."""
+    return _compact(value) if undo.encoding == "form" and isinstance(value, dict | list) else value
 
 
 def _url(call: Call, scope: Mapping[str, Json]) -> str:
@@ -158,11 +169,15 @@ def _encoded(call: Call, payload: Json) -> tuple[bytes | None, str]:
     if call.method in ("GET", "HEAD") and call.payload is None:
         return None, ""
     if call.encoding == "json":
-        return json.dumps(payload, separators=(",", ":"), ensure_ascii=False).encode(), "application/json"
+        return _compact(payload).encode(), "application/json"
     if not isinstance(payload, dict):
         raise ExpressionError("a form payload must be an object of texts and numbers")
     fields = {name: _text(value, f"payload {name}") for name, value in payload.items() if value is not None}
     return urlencode(fields).encode(), "application/x-www-form-urlencoded"
+
+
+def _compact(value: Json) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def _text(value: Json, place: str) -> str:
@@ -170,4 +185,4 @@ def _text(value: Json, place: str) -> str:
         return value
     if isinstance(value, bool | int | float):
         return json.dumps(value)
-    raise ExpressionError(f"{place} must be a text or a number, but came out as {json.dumps(value)[:60]}")
+    raise ExpressionError(f"{place} must be a text or a number, but is {kind_of(value)}")
