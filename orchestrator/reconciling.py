@@ -1,16 +1,19 @@
 """One round of the reconciler: find what should be moving and is not, and send it again."""
 
+import logging
 import time
 from collections.abc import Callable, Collection
 from typing import Protocol
 
 from orchestrator.errors import Unavailable
 from orchestrator.ledger import Ledger
-from orchestrator.ledger.due import Due, due, put_off, sent_at
+from orchestrator.ledger.due import Due, due, put_off, sent_at, set_aside
 from orchestrator.ledger.scopes import Key
 from orchestrator.moves.advancing import GRACE
 from orchestrator.moves.move import Look
 from orchestrator.workflow import Publication
+
+log = logging.getLogger("orchestrator")
 
 LONGEST = 60.0
 """Seconds that a queued step is put off at most: should Redis be wiped meanwhile, that long nobody would notice."""
@@ -37,10 +40,24 @@ def reconcile(ledger: Ledger, queue: Queue, publish: Callable[[Publication], Non
         if look not in passed_over:
             by_workflow.setdefault(look.workflow_id, []).append(look)
     for together in by_workflow.values():
-        # A transaction a workflow: one with hundreds of rows due must not hold up the others' locks.
-        for made in ledger.make(together):
-            publish(made.publication)
+        _look(ledger, together, publish)
     return len(found.looks)
+
+
+def _look(ledger: Ledger, together: list[Look], publish: Callable[[Publication], None]) -> None:
+    """At one workflow, in a transaction of its own: hundreds of rows due must not hold up the others' locks."""
+    try:
+        made = ledger.make(together)
+    except Unavailable:
+        raise
+    except Exception:
+        # One that cannot be looked at (a definition of a newer release, a bug) is always among the oldest that are due:
+        # left there, it would end every round of every worker before the others' turn.
+        log.exception("workflow %s cannot be looked at; again in %g s", together[0].workflow_id, LONGEST)
+        set_aside(ledger, together, LONGEST)
+        return
+    for one in made:
+        publish(one.publication)
 
 
 def _merely_queued(ledger: Ledger, queue: Queue, found: Due) -> set[Look]:

@@ -67,6 +67,19 @@ def put_off(ledger: Ledger, seconds: float, *, sent_since: float | None = None, 
         return _put_off(connection, until, here, steps.c.wake_at < until) if keys else 0
 
 
+def set_aside(ledger: Ledger, looks: Collection[Look], seconds: float) -> None:
+    """Look at these rows `seconds` later, whatever they are; those that are no longer due are left as they are."""
+    with ledger.database.transaction() as connection:
+        now = ledger.database.now(connection)
+        for look in looks:
+            if look.step is None:
+                row = update(workflows).where(workflows.c.id == look.workflow_id, workflows.c.wake_at <= now)
+            else:
+                here = (steps.c.workflow_id == look.workflow_id, steps.c.name == look.step)
+                row = update(steps).where(*here, steps.c.wake_at <= now)
+            connection.execute(row.values(wake_at=now + seconds))
+
+
 def _put_off(connection: Connection, until: float, *which: ColumnElement[bool]) -> int:
     free = (
         select(steps.c.workflow_id, steps.c.name)

@@ -1,0 +1,50 @@
+"""What the reconciler does on a real ledger that only a real ledger shows."""
+
+from collections.abc import Collection
+
+from sqlalchemy import select, update
+
+from orchestrator.ledger.scopes import Key
+from orchestrator.ledger.tables import definitions, steps, workflows
+from orchestrator.reconciling import reconcile
+from orchestrator.workflow import Publication
+from tests.integration.ledger.play import Play
+
+
+class Empty:
+    """No message waits anywhere."""
+
+    def oldest(self) -> Collection[Key]:
+        """None."""
+        return ()
+
+    def in_hand(self) -> Collection[Key]:
+        """None."""
+        return ()
+
+
+def make_unreadable(play: Play, workflow_id: str) -> None:
+    """Its definition is one of a newer release, whose words this one does not know."""
+    with play.ledger.database.transaction() as connection:
+        version = select(workflows.c.version).where(workflows.c.id == workflow_id).scalar_subquery()
+        connection.execute(
+            update(definitions).where(definitions.c.version == version).values(document={"type": "order", "news": 1})
+        )
+
+
+def test_one_workflow_that_cannot_be_looked_at_holds_up_no_other(play: Play) -> None:
+    """It is the oldest that is due, and was so in every round of every worker: nothing was woken any more."""
+    unreadable = play.start({"only": {"retries": 7}}, deadline="1s")
+    make_unreadable(play, unreadable)
+    play.pass_time(60)
+    fine = play.start()
+    play.pass_time(60)
+    sent: list[Publication] = []
+    ledger = play.another_ledger()
+    reconcile(ledger, Empty(), sent.append)
+    assert [each.workflow_id for each in sent] == [fine]
+    assert not any(row["wake_at"] is None for row in play.rows(steps, unreadable))
+    play.pass_time(20)
+    assert reconcile(ledger, Empty(), sent.append) == 1  # the other one: this one's turn comes later
+    play.pass_time(60)
+    assert reconcile(ledger, Empty(), sent.append) == 3  # its step, its deadline, and the other one
