@@ -8,11 +8,11 @@ from orchestrator.definition import Definition
 from orchestrator.ledger import Ledger
 from orchestrator.settings import Settings
 from orchestrator.workflow import Publication
-from web import controlling, dashboard, definitions, guarding, health, openapi, problems, starting, workflows
+from web import bulk, controlling, dashboard, definitions, guarding, health, openapi, problems, starting, workflows
 from web.bodies import MOST_BYTES
 from web.parts import EXTENSION, assembled
 
-BLUEPRINTS = (starting.bp, workflows.bp, controlling.bp, definitions.bp, openapi.bp, health.bp)
+BLUEPRINTS = (starting.bp, workflows.bp, bulk.bp, controlling.bp, definitions.bp, openapi.bp, health.bp)
 
 
 def create_app(

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.jsontype import Json
+from orchestrator.ledger.ordering import ACTIONS, MOST
 from web import parameters
 from web.parameters import Parameter
 from web.schemas import CONTEXT, ref, rows
@@ -52,6 +53,25 @@ _WISH: Json = {
     "additionalProperties": False,
 }
 
+_BULK: Json = {
+    "type": "object",
+    "required": ["action", "filter"],
+    "properties": {
+        "action": {"enum": list(ACTIONS)},
+        "filter": {
+            "type": "object",
+            "minProperties": 1,
+            "properties": {one.name: one.schema for one in parameters.FILTERS},
+            "additionalProperties": False,
+        },
+        "rate": {"type": "number", "minimum": 0.1, "maximum": 1000, "default": 100, "description": "Per second."},
+        "limit": {"type": "integer", "minimum": 1, "maximum": MOST, "default": 100},
+        "cursor": {"type": "string", "description": "`nextCursor` of the answer before."},
+        "compensate": {"type": "boolean", "default": True, "description": "For cancel; false: undo nothing."},
+    },
+    "additionalProperties": False,
+}
+
 OPERATIONS: dict[str, Operation] = {
     "starting.started": start_of(_WISH, "Start a workflow by type, or with a definition that comes along"),
     "workflows.listed": Operation("read", "A page of workflows, newest first", ref("Page"), query=parameters.LISTING),
@@ -89,6 +109,15 @@ OPERATIONS: dict[str, Operation] = {
             404: "There is no such workflow, or it has no such step.",
             409: "It is not over, or something cannot be taken over; the problem says why.",
         },
+    ),
+    "bulk.ordered": Operation(
+        "control",
+        "One order for many workflows: those that a filter picks, newest first, no faster than a rate",
+        ref("BulkAnswer"),
+        body={JSON: _BULK},
+        keyed=True,
+        problems={status: _START[status] for status in (400, 413, 415)}
+        | {422: "Fields are wrong; `faults` lists them."},
     ),
     "definitions.listed": Operation(
         "definitions",

@@ -95,15 +95,14 @@ class View(StrEnum):
 _CURSOR = Parameter("cursor", "`nextCursor` of the page before.", _text, {"type": "string"})
 _TIME = {"type": "string", "format": "date-time"}
 
-LISTING = (
+FILTERS = (
     _chosen("status", "Only workflows with this status.", WorkflowStatus),
     Parameter("type", "Only workflows of this type.", _text, {"type": "string"}),
     _chosen("compensation", "Only those whose undoing stands so; `failed` needs a person.", Compensation),
     Parameter("createdAfter", "Only those created after this time.", _moment, _TIME),
     Parameter("createdBefore", "Only those created before this time.", _moment, _TIME),
-    _CURSOR,
-    _limit(50, 500),
 )
+LISTING = (*FILTERS, _CURSOR, _limit(50, 500))
 ONE = (_chosen("view", "How much is shown.", View),)
 EVENTS = (_CURSOR, _limit(200, 1000))
 CANCEL = (

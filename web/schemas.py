@@ -98,6 +98,15 @@ SCHEMAS: dict[str, Json] = {
         ),
         nextCursor=CURSOR,
     ),
+    "BulkAnswer": record(
+        action=TEXT,
+        ordered=WHOLE,
+        refused=rows(record(workflowId=ID, reason=TEXT)),
+        copies=rows(
+            {"type": "object", "required": ["workflowId", "from"], "properties": {"workflowId": ID, "from": ID}}
+        ),
+        nextCursor=CURSOR,
+    ),
     "Events": record(
         workflowId=ID,
         events=rows(record(at=TIME, type=TEXT, step=MAYBE_TEXT, details={"type": "object"})),
