@@ -77,7 +77,7 @@ def _filters(value: Json, faults: list[Fault]) -> Filters:
                 raise ValueError(f"is none that there is; there are {', '.join(known)}")
             if not isinstance(text, str):
                 raise ValueError("must be a text")
-            wanted[_NAMES[name] if name in _NAMES else name] = known[name].read(text)
+            wanted[_NAMES.get(str(name), str(name))] = known[name].read(text)
         except ValueError as error:
             faults.append(Fault(f"filter.{name[:70]}", str(error)))
     return Filters(**wanted)

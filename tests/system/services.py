@@ -20,6 +20,7 @@ class Call:
     headers: dict[str, str]
     at: float
     ended: float
+    status: int
 
     @property
     def key(self) -> str:
@@ -145,7 +146,7 @@ class Services:
         reply, books = self.behaviour(service, before, body), self.books
         if reply.delay:
             await asyncio.sleep(reply.delay)
-        books.append(Call(service, body, headers, arrived, time.time()))
+        books.append(Call(service, body, headers, arrived, time.time(), reply.status))
         if reply.drop:
             return False
         sent = json.dumps(reply.body).encode()
