@@ -30,7 +30,7 @@ class Scale:
 
 
 FULL = Scale()
-QUICK = Scale(batch=150, singles=10, crowd=300, width=300, length=200)
+QUICK = Scale(batch=150, singles=10, crowd=200, width=300, length=200)
 
 
 @dataclass(frozen=True)
