@@ -91,10 +91,9 @@ def test_nothing_that_was_sent_is_in_a_line(screen: Screen, form: LogFormat) -> 
 @pytest.mark.parametrize("form", ["console", "json"])
 def test_a_name_cannot_forge_a_line(screen: Screen, form: LogFormat) -> None:
     """A message for a step of any name may come; its name is logged when it is late."""
-    name = "x\n2025-01-01T00:00:00Z INFO orchestrator: workflow.completed type=order"
-    forged = Event("step.late", name, {"attempt": 1})
-    [line] = written(screen, form, forged)
-    assert "attempt" in line
+    for name in ("x\nworkflow.completed", "x type=other", 'x"', "x\x1b[2J"):
+        [line] = written(screen, form, Event("step.late", name, {"attempt": 1}))
+        assert json.dumps(name) in line
 
 
 def test_levels_tell_what_a_person_should_see(screen: Screen) -> None:
