@@ -51,8 +51,8 @@ broker_transport_options = {
     "health_check_interval": 10,
     # Longer than any wait for a free thread: sooner, messages that merely wait would come twice.
     "visibility_timeout": 3_600,
-    # A publisher without a connection: kombu would try for 2 + 4 s, with a client waiting for its 202. Workers reconnect
-    # by `broker_connection_…`.
+    # A publisher without a connection: kombu would try for 2 + 4 s, with a client waiting for its 202. Workers
+    # reconnect by `broker_connection_…`.
     "max_retries": 0,
 }
 

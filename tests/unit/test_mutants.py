@@ -148,7 +148,7 @@ OTHERS = {
     "a step that leaves its canvas takes the rest with it": Bug(
         advancing.leave_canvas, "if step.carrier is Carrier.ALONE:", "if True:"
     ),
-    "a resumed workflow is not sent again": Bug(controlling._go_on, "if is_ready(workflow, step):", "if False:"),
+    "a resumed workflow is not sent again": Bug(controlling.go_on, "if is_ready(workflow, step):", "if False:"),
     "retry does the completed ones again": Bug(
         controlling._reset,
         "if step.effect is Effect.NONE:",
