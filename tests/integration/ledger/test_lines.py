@@ -5,7 +5,7 @@ import pytest
 from orchestrator.changes import Change
 from orchestrator.errors import Conflict, Unavailable
 from orchestrator.ledger.clerk import Clerk
-from orchestrator.ledger.orders import rerun
+from orchestrator.ledger.rerunning import rerun
 from orchestrator.moves.move import Claim, Settle
 from tests.integration.ledger.play import DONE, REFUSED, Play
 

@@ -11,7 +11,7 @@ from orchestrator.errors import NotFound
 from orchestrator.jsontype import Json
 from orchestrator.keeping_house import Retention
 from orchestrator.ledger import Ledger
-from orchestrator.ledger.orders import rerun
+from orchestrator.ledger.rerunning import rerun
 from orchestrator.ledger.retention import delete_finished
 from orchestrator.ledger.tables import definitions, events, notices, steps, workflows
 from orchestrator.ledger.views import workflow_view
