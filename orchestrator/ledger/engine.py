@@ -12,6 +12,7 @@ from sqlalchemy import (
     Connection,
     Double,
     Engine,
+    ExceptionContext,
     bindparam,
     create_engine,
     event,
@@ -110,6 +111,9 @@ def _translated() -> Iterator[None]:
 _NO_TABLE = "42P01"
 """PostgreSQL's `undefined_table`."""
 
+_READ_ONLY = "25006"
+"""PostgreSQL's `read_only_sql_transaction`: a standby that has not taken over yet, a primary that has stepped down."""
+
 CLOCKS: dict[str, ColumnElement[float]] = {
     "postgresql": literal_column("extract(epoch FROM clock_timestamp())::double precision", Double),
     # SQLite's server is this host.
@@ -128,6 +132,8 @@ def _open(url: str, pool_size: int) -> Engine:
         "pool_size": pool_size,
         "max_overflow": pool_size,
         "poolclass": QueuePool,
+        # The text of an error goes into logs and, by way of Celery's events, to Redis: no context, no result with it.
+        "hide_parameters": True,
     }
     if url.startswith("sqlite"):
         engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, **options)
@@ -136,6 +142,7 @@ def _open(url: str, pool_size: int) -> Engine:
     options["isolation_level"] = "READ COMMITTED"
     engine = create_engine(url, pool_pre_ping=False, connect_args=_LOST_SERVER, **options)
     event.listen(engine, "connect", _prepare_postgresql)
+    event.listen(engine, "handle_error", _leave_standby)
     return engine
 
 
@@ -152,3 +159,9 @@ def _prepare_postgresql(connection: Any, _record: object) -> None:
     connection.execute(f"SET idle_in_transaction_session_timeout = '{SILENT_SECONDS}s'")
     connection.execute(f"SET tcp_user_timeout = '{SILENT_SECONDS}s'")
     connection.commit()
+
+
+def _leave_standby(context: ExceptionContext) -> None:
+    """Whoever refuses to write is not the server that is wanted (any more): connect anew, as after a restart."""
+    if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
+        context.is_disconnect = True
