@@ -1,0 +1,31 @@
+"""The chaos proof in short: under a minute of faults on each database, and nothing is wrong at its end."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.checking import check
+from tests.chaos.conducting import Plan, conduct
+from tests.chaos.report import report
+
+EVERYWHERE = (
+    *("kill-worker", "kill-claimed", "kill-settled", "flushall", "redis-restart", "messages", "broken-message"),
+    *("kill-started", "term-worker"),
+)
+SHORT = [
+    Plan(11, "postgresql", 0.7, 2, (*EVERYWHERE, "postgres-cut", "postgres-restart"), calm=4, scale=0.3, rate=4),
+    Plan(12, "sqlite", 0.7, 2, (*EVERYWHERE, "sqlite-lock"), calm=4, scale=0.3, rate=4),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("plan", SHORT, ids=[plan.kind for plan in SHORT])
+def test_whatever_dies_nothing_is_lost_stuck_doubled_or_left_undone(plan: Plan, folder: Path) -> None:
+    """Real processes, faults one after the other; judged by the services' books and the ledger alone."""
+    record = conduct(plan, folder)
+    findings = check(record)
+    assert not findings, "\n".join(report(plan, record, findings))
+    ended = {str(told.row["status"]) for told in record.workflows.values()}
+    assert {"completed", "failed"} <= ended, "a proof in which nothing fails, or nothing ends well, proves little"
+    assert sum(episode.met for episode in record.episodes) >= 5, [episode.name for episode in record.episodes]
