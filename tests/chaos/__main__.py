@@ -8,6 +8,7 @@
     --calm 16           seconds at least from the end of a fault to the next one
     --scale 1           what the durations of long faults are multiplied with
     --rate 3            starts a second
+    --hosts 2           every other worker runs behind a router that stops forwarding now and then (root, PostgreSQL)
     --folder PATH       where logs, books and the ledger are kept; a temporary folder otherwise, kept where it fails
 
 Prints the findings (there must be none), how long each fault held work up, and for a failing run how to see it again.
@@ -23,6 +24,7 @@ from pathlib import Path
 from tests.chaos.checking import check
 from tests.chaos.conducting import Plan, conduct
 from tests.chaos.faults import FAULTS
+from tests.chaos.hosts import possible
 from tests.chaos.report import report
 
 
@@ -58,10 +60,23 @@ def _asked() -> tuple[Plan, Path | None]:
     parser.add_argument("--calm", type=float, default=16.0)
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--rate", type=float, default=3.0)
+    parser.add_argument("--hosts", type=int, choices=(1, 2), default=1)
     parser.add_argument("--folder", type=Path)
     given = parser.parse_args()
+    if given.hosts == 2 and (reason := possible()) is not None:
+        parser.error(f"--hosts 2: {reason}")
+    if given.hosts == 2 and given.database == "sqlite":
+        parser.error("--hosts 2: a SQLite file is on one host only; take postgresql")
     plan = Plan(
-        given.seed, given.database, given.minutes, given.workers, given.faults, given.calm, given.scale, given.rate
+        seed=given.seed,
+        kind=given.database,
+        minutes=given.minutes,
+        workers=given.workers,
+        faults=given.faults,
+        calm=given.calm,
+        scale=given.scale,
+        rate=given.rate,
+        hosts=given.hosts,
     )
     return plan, given.folder
 

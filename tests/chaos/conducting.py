@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from orchestrator.ledger.engine import Database
 from orchestrator.ledger.tables import workflows
 from tests.chaos.drawing import any_documents
 from tests.chaos.faults import FAULTS, Course, Episode, NothingHappened, episodes
+from tests.chaos.hosts import TwoHosts
 from tests.chaos.load import Load, planned
 from tests.chaos.record import Happened, Record, read_books, read_ledger
 from tests.chaos.replaying import FINAL
-from tests.chaos.stage import Kind, Stage, staged
+from tests.chaos.stage import Kind, Stage
 
 TICK = 0.02
 WARM = 3.0
@@ -28,7 +30,8 @@ class Plan:
     """What a run is made of: with the same plan it is the same run, as far as real processes can be.
 
     `minutes` of faults; `calm` seconds at least between two of them (work must go on within 15 s); `scale` shortens
-    the long ones; `rate` starts a second; `faults` are all there are where it is empty.
+    the long ones; `rate` starts a second; `faults` are all there are where it is empty. With two `hosts` every other
+    worker runs on the far one.
     """
 
     seed: int
@@ -40,12 +43,15 @@ class Plan:
     scale: float = 1.0
     rate: float = 3.0
     patience: float = 60.0
+    hosts: int = 1
 
     @property
     def command(self) -> str:
         """What to type to see the run again."""
         words = [f"python -m tests.chaos --seed {self.seed} --minutes {self.minutes:g} --database {self.kind}"]
         words.append(f"--workers {self.workers} --calm {self.calm:g} --scale {self.scale:g} --rate {self.rate:g}")
+        if self.hosts == 2:
+            words.append("--hosts 2")
         if self.faults:
             words.append(f"--faults {','.join(self.faults)}")
         return " ".join(words)
@@ -54,7 +60,10 @@ class Plan:
 def conduct(plan: Plan, folder: Path, tell: Callable[[str], None] = lambda line: None) -> Record:
     """Run it; what the processes wrote stays in `folder`."""
     documents = any_documents(plan.seed)
-    with staged(folder, plan.kind, documents, seed=plan.seed, workers=plan.workers) as stage:
+    with (
+        TwoHosts() if plan.hosts == 2 else nullcontext() as network,
+        Stage(folder, plan.kind, documents, seed=plan.seed, workers=plan.workers, network=network) as stage,
+    ):
         types = [str(document["type"]) for document in documents]
         starts = planned(plan.seed, types, seconds=plan.minutes * 60 + WARM, rate=plan.rate)
         load = Load(stage.url, plan.seed, starts)
@@ -84,13 +93,16 @@ class _Conductor:
         end = time.monotonic() + WARM + self._plan.minutes * 60
         _tend_until(self._stage, lambda: False, WARM)
         happened = []
-        for episode in episodes(self._plan.seed, self._plan.kind, self._plan.faults, self._plan.calm):
+        for episode in episodes(self._plan.seed, self._places(), self._plan.faults, self._plan.calm):
             happened.append(self._play(episode))
             rest = min(episode.rest, end - time.monotonic())
             if rest <= 0:
                 break
             _tend_until(self._stage, lambda: False, rest)
         return happened
+
+    def _places(self) -> tuple[str, ...]:
+        return (self._plan.kind, "network") if self._plan.hosts == 2 else (self._plan.kind,)
 
     def _play(self, episode: Episode) -> Happened:
         dice = random.Random(f"episode {self._plan.seed} {episode.number}")

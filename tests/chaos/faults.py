@@ -6,7 +6,7 @@ What is broken is mended in the generator's `finally`, so that a run which is br
 import random
 import signal
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.chaos import messages
@@ -178,6 +178,15 @@ def _lock_sqlite(stage: Stage, dice: random.Random, scale: float) -> Course:
         lock.close()
 
 
+def _cut_network(stage: Stage, dice: random.Random, scale: float) -> Course:
+    assert stage.network is not None
+    stage.network.cut()
+    try:
+        yield dice.uniform(10.0, 40.0) * scale
+    finally:
+        stage.network.mend()
+
+
 def _refuse_services(stage: Stage, dice: random.Random, scale: float) -> Course:
     stage.services.send(signal.SIGUSR1)
     try:
@@ -200,8 +209,11 @@ def _break_message(stage: Stage, dice: random.Random, scale: float) -> Course:
 
 @dataclass(frozen=True)
 class Fault:
-    """What can happen. `only` is the one kind of database that it can happen to; `takes_over`: whether a step may be
-    taken over from its worker because of it, and so be called once more."""
+    """What can happen.
+
+    `only` is what it can happen to, where not every stage has that. `takes_over`: a step may be taken over from its
+    worker because of it, and so be called once more. `often` weighs it among the others.
+    """
 
     begin: Begin
     only: str | None = None
@@ -235,6 +247,7 @@ FAULTS: dict[str, Fault] = {
     "postgres-restart": Fault(_restart_postgres, only="postgresql"),
     "postgres-stop": Fault(_stop_postgres, only="postgresql"),
     "sqlite-lock": Fault(_lock_sqlite, only="sqlite"),
+    "network-cut": Fault(_cut_network, only="network", often=5),
     "services-refuse": Fault(_refuse_services, takes_over=False, often=1),
     "messages": Fault(_send_messages, takes_over=False),
     "broken-message": Fault(_break_message, takes_over=False),
@@ -251,10 +264,10 @@ class Episode:
     rest: float
 
 
-def episodes(seed: int, kind: str, names: tuple[str, ...], calm: float) -> Iterator[Episode]:
+def episodes(seed: int, places: Sequence[str], names: tuple[str, ...], calm: float) -> Iterator[Episode]:
     """The schedule, without end: every fault once in an order of its own, then any; one in five meets another one."""
     dice = random.Random(f"faults {seed}")
-    possible = [name for name in names or FAULTS if FAULTS[name].only in (None, kind)]
+    possible = [name for name in names or FAULTS if FAULTS[name].only in (None, *places)]
     first = dice.sample(possible, len(possible))
     number = 0
     while True:

@@ -1,4 +1,4 @@
-"""The services of a chaos run, in a process of their own: `python -m tests.chaos.services PORT BOOKS SEED`.
+"""The services of a chaos run, in a process of their own: `python -m tests.chaos.services HOST PORT BOOKS SEED`.
 
 Each request's fate is drawn from the seed, the workflow's number, the step and how many requests for it came before.
 `BOOKS` gets a line of JSON when a request comes (`asked`), when it takes effect (`acted`) and when it is answered.
@@ -125,8 +125,8 @@ class Books:
 class Door:
     """The server, its door open or closed."""
 
-    def __init__(self, port: int, seed: str, books: Books) -> None:
-        self._port = port
+    def __init__(self, host: str, port: int, seed: str, books: Books) -> None:
+        self._host, self._port = host, port
         self._seed = seed
         self._books = books
         self._server: asyncio.Server | None = None
@@ -135,7 +135,7 @@ class Door:
         """Take connections."""
         if self._server is None:
             self._server = await asyncio.start_server(
-                self._connection, "127.0.0.1", self._port, backlog=1024, reuse_address=True
+                self._connection, self._host, self._port, backlog=1024, reuse_address=True
             )
 
     def close(self) -> None:
@@ -189,10 +189,10 @@ def _answer(status: int, asked: Asked) -> bytes:
     return head.encode() + body
 
 
-async def _serve(port: int, books: Path, seed: str) -> None:
+async def _serve(host: str, port: int, books: Path, seed: str) -> None:
     loop, done = asyncio.get_running_loop(), asyncio.Event()
     with books.open("a", buffering=1) as out:
-        door = Door(port, seed, Books(out))
+        door = Door(host, port, seed, Books(out))
         await door.open()
         loop.add_signal_handler(signal.SIGTERM, done.set)
         loop.add_signal_handler(signal.SIGUSR1, door.close)
@@ -201,4 +201,4 @@ async def _serve(port: int, books: Path, seed: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]))
+    asyncio.run(_serve(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4]))

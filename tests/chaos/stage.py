@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
@@ -24,6 +24,7 @@ from orchestrator.ledger.engine import Database
 from orchestrator.ledger.migrating import migrate
 from tasks.dispatch import Dispatch
 from tests.chaos.drawing import read
+from tests.chaos.hosts import TwoHosts
 from tests.chaos.points import FOLDER, TAKEN
 from tests.chaos.processes import Kept
 from tests.servers import PostgresServer, RedisServer, free_port
@@ -31,20 +32,34 @@ from tests.servers import PostgresServer, RedisServer, free_port
 Kind = Literal["postgresql", "sqlite"]
 KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 QUEUE = "orchestrator"
+LOOPBACK = "127.0.0.1"
+OPEN_REDIS = ("--bind", "0.0.0.0", "--protected-mode", "no")
 
 
 class Stage:
-    """One installation on one database. To be entered, and hurt, by one thread."""
+    """One installation on one database. To be entered, and hurt, by one thread.
+
+    With a `network` every other worker runs on its far host; all else is here.
+    """
 
     def __init__(
-        self, folder: Path, kind: Kind, documents: Sequence[dict[str, Json]], *, seed: int, workers: int
+        self,
+        folder: Path,
+        kind: Kind,
+        documents: Sequence[dict[str, Json]],
+        *,
+        seed: int,
+        workers: int,
+        network: TwoHosts | None = None,
     ) -> None:
         self.folder = folder
         self.kind = kind
+        self.network = network
         self.definitions: dict[str, Definition] = read(list(documents))
-        self.redis = RedisServer(_made(folder / "redis"))
+        self.redis = RedisServer(_made(folder / "redis"), *(OPEN_REDIS if network else ()))
         # An immediate stop must lose nothing that was committed; a crash of the whole machine is not played here.
-        self.postgres = PostgresServer(folder / "postgres", synchronous_commit="on") if kind == "postgresql" else None
+        settings = {"synchronous_commit": "on", "listen_addresses": "*" if network else LOOPBACK}
+        self.postgres = PostgresServer(folder / "postgres", **settings) if kind == "postgresql" else None
         self.points = _made(folder / "points")
         self.books = folder / "books.jsonl"
         self._seed = seed
@@ -75,12 +90,18 @@ class Stage:
         if self.postgres is None:
             return f"sqlite:///{self.folder / 'ledger.sqlite3'}"
         parts = urlsplit(self.postgres.admin_url)
-        return urlunsplit(parts._replace(scheme="postgresql+psycopg", path="/chaos"))
+        reached = parts.netloc.replace(LOOPBACK, self.address)
+        return urlunsplit(parts._replace(scheme="postgresql+psycopg", netloc=reached, path="/chaos"))
+
+    @property
+    def address(self) -> str:
+        """Where workers reach this host."""
+        return self.network.here if self.network else LOOPBACK
 
     @property
     def url(self) -> str:
         """Where the API is."""
-        return f"http://127.0.0.1:{self._web_port}"
+        return f"http://{LOOPBACK}:{self._web_port}"
 
     def everything(self) -> list[Kept]:
         """The processes that are kept running, in the order in which they are to be stopped."""
@@ -162,40 +183,51 @@ class Stage:
         self.redis.start()
         if self.postgres is not None:
             self.postgres.start()
+            self._let_in(self.postgres)
             with psycopg.connect(self.postgres.admin_url, autocommit=True) as connection:
                 connection.execute("CREATE DATABASE chaos")
         database = Database(self.database_url)
         migrate(database)
         database.close()
-        books = (str(self._services_port), str(self.books), str(self._seed))
+        listens = "0.0.0.0" if self.network else LOOPBACK
+        books = (listens, str(self._services_port), str(self.books), str(self._seed))
         self.services = self._kept("services", "tests.chaos.services", *books)
-        self.web = self._kept("web", "tests.chaos.points", "web", "127.0.0.1", str(self._web_port))
+        self.web = self._kept("web", "tests.chaos.points", "web", LOOPBACK, str(self._web_port))
         self.workers = [self._worker(number) for number in range(1, self._workers + 1)]
         for kept in self.everything():
             kept.start()
-        _until(lambda: _answers(f"http://127.0.0.1:{self._services_port}/"), "the services to answer")
+        _until(lambda: _answers(f"http://{LOOPBACK}:{self._services_port}/"), "the services to answer")
         _until(lambda: _answers(f"{self.url}/healthz"), "the web to answer")
 
     def _worker(self, number: int) -> Kept:
         options = ("--loglevel=WARNING", f"--hostname=chaos-{number}@%h")
-        return self._kept(f"worker-{number}", "tests.chaos.points", "worker", *options)
+        host = self.network.far if self.network and number % 2 == 0 else ()
+        return self._kept(f"worker-{number}", "tests.chaos.points", "worker", *options, host=host)
 
-    def _kept(self, name: str, module: str, *arguments: str) -> Kept:
-        return Kept(name, [sys.executable, "-m", module, *arguments], self._environment(), self.folder)
+    def _kept(self, name: str, module: str, *arguments: str, host: Sequence[str] = ()) -> Kept:
+        return Kept(name, [*host, sys.executable, "-m", module, *arguments], self._environment(), self.folder)
+
+    def _let_in(self, postgres: PostgresServer) -> None:
+        """Whoever knows the password, from the far host too."""
+        if self.network is not None:
+            with (postgres.folder / "cluster" / "pg_hba.conf").open("a") as rules:
+                rules.write("\nhost all all 10.0.0.0/8 password\n")
+            with psycopg.connect(postgres.admin_url, autocommit=True) as connection:
+                connection.execute("SELECT pg_reload_conf()")
 
     def _environment(self) -> dict[str, str]:
         foreign = {name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATOR_")}
         return {
             **foreign,
             "ORCHESTRATOR_DATABASE_URL": self.database_url,
-            "ORCHESTRATOR_REDIS_URL": self.redis.url,
+            "ORCHESTRATOR_REDIS_URL": self.redis.url.replace(LOOPBACK, self.address),
             "ORCHESTRATOR_DATA": str(self.folder / "data"),
             "ORCHESTRATOR_DEFINITIONS": str(self.folder / "definitions"),
             "ORCHESTRATOR_ENCRYPTION_KEY": KEY,
-            "ORCHESTRATOR_ALLOW_HOSTS": "127.0.0.1",
+            "ORCHESTRATOR_ALLOW_HOSTS": self.address,
             "ORCHESTRATOR_CONCURRENCY": "20",
             "ORCHESTRATOR_LOG_LEVEL": "WARNING",
-            "ORCHESTRATOR_VAR_SERVICES_URL": f"http://127.0.0.1:{self._services_port}",
+            "ORCHESTRATOR_VAR_SERVICES_URL": f"http://{self.address}:{self._services_port}",
             FOLDER: str(self.points),
             "PYTHONUNBUFFERED": "1",
         }
@@ -228,12 +260,3 @@ def _until(holds: Callable[[], bool], what: str, seconds: float = 40) -> None:
     while not holds():
         assert time.monotonic() < deadline, f"waited {seconds:g} s in vain for {what}"
         time.sleep(0.05)
-
-
-@contextlib.contextmanager
-def staged(
-    folder: Path, kind: Kind, documents: Sequence[dict[str, Json]], *, seed: int, workers: int
-) -> Iterator[Stage]:
-    """A stage whose processes have ended when the block is left."""
-    with Stage(folder, kind, documents, seed=seed, workers=workers) as stage:
-        yield stage

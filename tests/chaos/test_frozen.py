@@ -11,7 +11,7 @@ import requests
 from tests.chaos.drawing import SERVICES
 from tests.chaos.processes import Kept
 from tests.chaos.record import read_books
-from tests.chaos.stage import Stage, staged
+from tests.chaos.stage import Stage
 
 DOCUMENT = {
     "type": "frozen",
@@ -68,7 +68,7 @@ def until(stage: Stage, holds: Callable[[], bool], seconds: float, what: str) ->
 @pytest.mark.slow
 def test_a_worker_frozen_before_its_call_does_not_make_it_after_another_one_did(folder: Path) -> None:
     """By then the step may have been undone: a service that does not honour keys would do it again, for good."""
-    with staged(folder, "sqlite", [DOCUMENT], seed=SEED, workers=2) as stage:
+    with Stage(folder, "sqlite", [DOCUMENT], seed=SEED, workers=2) as stage:
         client = Client(stage)
         stage.order("claimed", signal.SIGSTOP)
         url = client.start()
@@ -82,7 +82,7 @@ def test_a_worker_frozen_before_its_call_does_not_make_it_after_another_one_did(
 @pytest.mark.slow
 def test_a_worker_frozen_in_a_transaction_holds_up_nobody_for_long(folder: Path) -> None:
     """PostgreSQL ends the transaction: the workflow that it had locked goes on while the worker is still frozen."""
-    with staged(folder, "postgresql", [DOCUMENT], seed=SEED, workers=2) as stage:
+    with Stage(folder, "postgresql", [DOCUMENT], seed=SEED, workers=2) as stage:
         client = Client(stage)
         stage.order("locked", signal.SIGSTOP)
         url = client.start()
