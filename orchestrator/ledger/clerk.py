@@ -96,6 +96,12 @@ class Clerk:
             for ticket in batch:
                 self._serve_batch([ticket])
             return
+        except BaseException:
+            # This thread is told to end (SystemExit, KeyboardInterrupt). The others have left the queue: without an
+            # answer they would look for themselves in it for ever.
+            for ticket in batch:
+                ticket.error = Unavailable("the thread that made the moves was told to end")
+            raise
         for ticket, answer in zip(batch, made, strict=True):
             ticket.made = answer
 

@@ -1,11 +1,22 @@
 """The moves of many threads in one transaction: none is too large for the database, none takes the others with it."""
 
-from orchestrator.ledger.clerk import make_together
+import threading
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from orchestrator.errors import Unavailable
+from orchestrator.ledger import Ledger
+from orchestrator.ledger.book import Made, Reply
+from orchestrator.ledger.clerk import Clerk, make_together
+from orchestrator.ledger.engine import Database
 from orchestrator.ledger.tables import steps
-from orchestrator.moves.move import Claim, Settle
+from orchestrator.moves.move import Claim, Move, Settle
 from orchestrator.moves.settling import Settled
 from orchestrator.states import StepStatus
+from orchestrator.workflow import Workflow
 from tests.integration.ledger.play import DONE, Play
+from tests.servers import until
 
 WIDTH = 700
 FAN_OUT = {"root": {"next": [f"leaf{i}" for i in range(WIDTH)]}, **{f"leaf{i}": {} for i in range(WIDTH)}}
@@ -19,3 +30,52 @@ def test_wide_workflows_settle_together(play: Play) -> None:
     assert [one.reply for one in made] == [Settled.COMPLETED] * len(together)
     ready = [row for row in play.rows(steps) if row["status"] == StepStatus.PENDING and row["wake_at"] is not None]
     assert len(ready) == WIDTH * len(together)
+
+
+class Interrupted(Ledger):
+    """Its first transaction waits until it may go on; in the second, of several moves, the thread is told to end."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.go_on = threading.Event()
+        self.transactions = 0
+
+    def make_in(
+        self, connection: Connection, moves: Sequence[Move[Reply]], *, context: bool = False
+    ) -> tuple[list[Made[Reply]], dict[str, Workflow]]:
+        """Counted."""
+        self.transactions += 1
+        if self.transactions == 1:
+            assert self.go_on.wait(10)
+        if self.transactions == 2:
+            raise SystemExit
+        return super().make_in(connection, moves, context=context)
+
+
+def test_a_thread_that_is_told_to_end_leaves_nobody_waiting(play: Play) -> None:
+    """Those whose moves it was making looked for themselves in the queue for ever, and held it meanwhile."""
+    ledger = Interrupted(play.ledger.database)
+    clerk = Clerk(ledger)
+    ended: list[str] = []
+
+    def claim(workflow_id: str) -> None:
+        try:
+            clerk.claim(workflow_id, "only", "worker-1")
+        except Unavailable:
+            ended.append("told")
+        except SystemExit:
+            ended.append("ended")
+        else:
+            ended.append("claimed")
+
+    threads = [threading.Thread(target=claim, args=(play.start(),), daemon=True) for _ in range(3)]
+    threads[0].start()
+    until(lambda: ledger.transactions == 1, "the first transaction is under way")
+    for thread in threads[1:]:
+        thread.start()
+    until(lambda: len(clerk._waiting) == 2, "the others wait for the next one")
+    ledger.go_on.set()
+    for thread in threads:
+        thread.join(10)
+    assert sorted(ended) == ["claimed", "ended", "told"]
+    assert clerk.claim(play.start(), "only", "worker-1").reply is not None
