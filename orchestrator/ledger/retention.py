@@ -7,11 +7,12 @@ few rows. A workflow's events may go some seconds before it does; its steps go w
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Table, bindparam, delete, exists, func, select
+from sqlalchemy import Connection, Table, and_, bindparam, delete, exists, func, select
 
 from orchestrator.ledger.book import Ledger
 from orchestrator.ledger.notices import GIVE_UP_AFTER
 from orchestrator.ledger.tables import definitions, events, notices, steps, workflows
+from orchestrator.states import Compensation
 
 MOST_WORKFLOWS = 100
 """Workflows that a batch deletes."""
@@ -32,7 +33,8 @@ def delete_finished(ledger: Ledger, older_than: float, *, most: int = MOST_WORKF
     """Delete some of the workflows that ended more than `older_than` seconds ago, those that ended first.
 
     A definition that no workflow uses any more goes with the last of them. A start key lives as long as its workflow.
-    One that ops are still to be told of is kept until they are.
+    One that ops are still to be told of is kept until they are, one that could not be undone until a person has seen
+    to it: it may be all that is left of somebody's money.
     """
     if not _any(ledger, older_than):
         return Batch(0, more=False)
@@ -99,7 +101,7 @@ def _delete_unused(ledger: Ledger, versions: set[str], older_than: float) -> Non
         connection.execute(delete(definitions).where(definitions.c.version.in_(free), ~used))
 
 
-_FINISHED = workflows.c.completed_at < bindparam("before")
+_FINISHED = and_(workflows.c.completed_at < bindparam("before"), workflows.c.compensation != Compensation.FAILED.value)
 _ANY = select(workflows.c.id).where(_FINISHED).limit(1)
 _UNTOLD = exists().where(
     notices.c.workflow_id == workflows.c.id,

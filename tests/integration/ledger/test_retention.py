@@ -19,7 +19,7 @@ from orchestrator.messenger import Messenger
 from orchestrator.moves.claiming import Refusal
 from orchestrator.moves.move import Claim, Settle
 from orchestrator.telling import Teller
-from tests.integration.ledger.play import DONE, Play
+from tests.integration.ledger.play import DONE, REFUSED, Play
 from tests.integration.ledger.receiver import Receiver
 
 DAY = 86_400.0
@@ -77,6 +77,22 @@ def test_what_ops_are_still_to_be_told_of_stays_until_then(play: Play, receiver:
     Teller(play.ledger, 0, Messenger(receiver.url()), None).round()
     assert workflow in receiver.texts()[0]
     delete_all(play, DAY)
+    assert not play.rows(workflows)
+
+
+def test_what_could_not_be_undone_is_never_forgotten(play: Play, receiver: Receiver) -> None:
+    """Somebody was charged and not refunded: that ops were told once does not settle it."""
+    charge = {"compensate": {"targetUrl": "http://s/refund", "retries": 0}, "next": ["ship"]}
+    workflow = play.start({"charge": charge, "ship": {}})
+    for name, outcome in (("charge", DONE), ("ship", REFUSED), ("charge:undo", REFUSED)):
+        play.step(workflow, name, outcome)
+    Teller(play.ledger, 0, Messenger(receiver.url()), None).round()
+    play.pass_time(1_000 * DAY)
+    delete_all(play)
+    play.order(workflow, "retry")
+    play.step(workflow, "charge:undo")
+    play.pass_time(31 * DAY)
+    delete_all(play)
     assert not play.rows(workflows)
 
 
