@@ -79,7 +79,7 @@ def _value(row: Row[Any], before: float | None) -> dict[str, Json]:
         "status": row.status if known else StepStatus.PENDING.value,
         "result": row.result if known else None,
         "error": row.error if known else None,
-        "attempts": row.attempts,
+        "attempts": row.attempts if known else 0,
     }
 
 
