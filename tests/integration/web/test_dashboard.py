@@ -89,6 +89,7 @@ def every_page(desk: Desk) -> list[str]:
     """The paths of all kinds of pages, with workflows in many states."""
     failed, waiting, fresh = failed_order(desk), desk.start(), desk.start(SUBSCRIPTION, "/api/subscribe")
     desk.make(waiting, "payment", BUSY)
+    desk.claim(fresh, "validate")
     workflows = [f"/workflows/{one}" for one in (failed, waiting, fresh)]
     steps = f"/workflows/{failed}/steps/payment"
     board = ["/", "/?status=failed", "/?field=amount&value=42.5", "/?status=odd&after=never"]
