@@ -46,14 +46,25 @@ class Sealer:
 
 
 def split(context: Json, paths: Iterable[str]) -> tuple[Json, dict[str, Json]]:
-    """The context with its sensitive fields masked, and those fields by path (`context.card` → `card`)."""
+    """The context with its sensitive fields masked, and those fields by path (such as `context.card`).
+
+    What stands in the way of a path and is no object (a list of cards where one card was meant) is masked itself:
+    nobody knows what it holds.
+    """
     masked, taken = copy.deepcopy(context), {}
-    for path in paths:
-        *parents, last = _keys(path)
-        place = _descend(masked, parents)
-        if isinstance(place, dict) and last in place:
-            taken[path] = place[last]
-            place[last] = MASK
+    # The shorter path first: what it takes holds the longer one, which then finds the mask.
+    for path in sorted(paths, key=len):
+        root, *keys = path.split(".")
+        place, held = masked, root
+        for key in keys:
+            held = f"{held}.{key}"
+            if held in taken or key not in place or place[key] is None:
+                break
+            if held == path or not isinstance(place[key], dict):
+                taken[held] = place[key]
+                place[key] = MASK
+                break
+            place = place[key]
     return masked, taken
 
 
