@@ -13,7 +13,7 @@ from benchmarks.orchestrator_peer import OnSqlite, Orchestrator, WithEvents
 from benchmarks.peer import Peer, Place
 from benchmarks.places import places
 from benchmarks.restate_peer import Restate
-from benchmarks.rounds import measure, tell
+from benchmarks.rounds import measure, no_results, tell
 from benchmarks.table import table
 from benchmarks.web_workloads import START_FIGURES, STATUS_FIGURES, Web, WebScale
 from benchmarks.workloads import FULL, QUICK, WORKLOADS
@@ -43,11 +43,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _peers(asked: argparse.Namespace, peers: list[Peer]) -> None:
     scale = QUICK if asked.quick else FULL
     workloads = [workload for workload in WORKLOADS if workload.name in asked.only]
-    results = measure(peers, workloads, scale, asked.rounds)
+    results = no_results()
     titles = {peer.name: peer.title for peer in peers}
-    for workload in workloads:
-        title = workload.title.format(**dataclasses.asdict(scale))
-        print("\n".join(table(title, workload.figures, titles, results[workload.name])), flush=True)
+    try:
+        measure(results, peers, workloads, scale, asked.rounds)
+    finally:
+        # Also of a run that somebody interrupts.
+        for workload in workloads:
+            title = workload.title.format(**dataclasses.asdict(scale))
+            print("\n".join(table(title, workload.figures, titles, results[workload.name])), flush=True)
 
 
 def _web(asked: argparse.Namespace, place: Place) -> None:

@@ -20,16 +20,19 @@ Results = dict[str, dict[str, list[Measured]]]
 """Workload → peer → what each round gave."""
 
 
-def measure(peers: Sequence[Peer], workloads: Sequence[Workload], scale: Scale, rounds: int) -> Results:
-    """All rounds. A run that fails is told and left out; the others go on."""
-    results: Results = defaultdict(lambda: defaultdict(list))
+def no_results() -> Results:
+    """To be filled in."""
+    return defaultdict(lambda: defaultdict(list))
+
+
+def measure(results: Results, peers: Sequence[Peer], workloads: Sequence[Workload], scale: Scale, rounds: int) -> None:
+    """All rounds, into `results` as they come. A run that fails is told and left out; the others go on."""
     for number in range(rounds):
         for crew in dict.fromkeys(workload.crew for workload in workloads):
             together = [workload for workload in workloads if workload.crew == crew]
             for peer in rotated(peers, number):
                 _turn(peer, crew, together, scale, results)
                 tell(f"round {number + 1} of {rounds}: {peer.name} is done with {_names(together)}")
-    return results
 
 
 def rotated(peers: Sequence[T], by: int) -> list[T]:
