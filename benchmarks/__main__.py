@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import signal
 from collections.abc import Callable, Sequence
 
 from benchmarks.bare_celery import BareCelery
@@ -26,6 +27,7 @@ WEB = ("start", "status")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line, measure, print."""
     asked = _asked(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends servers and folder as Ctrl-C does
     peers = [peer for peer in PEERS if peer.name in asked.peers]
     for peer in peers:
         if what := peer.missing():
