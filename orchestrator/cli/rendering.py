@@ -47,7 +47,7 @@ def summary(workflow: Json) -> Group:
     ]
     parts: list[RenderableType] = [
         heading,
-        Text(f"started {_moment(workflow['createdAt'])}  took {seconds(workflow['durationMs']) or '…'}"),
+        Text(f"started {_moment(workflow['createdAt'])}  {_length(workflow['durationMs'])}"),
     ]
     parts += [Text(), table(("STEP", "STATUS", "ATTEMPTS", "TOOK", "UNDONE", "RESULT OR ERROR"), rows)]
     if workflow["output"] is not None:
@@ -57,9 +57,11 @@ def summary(workflow: Json) -> Group:
     return Group(*parts)
 
 
-def events_table(events: Sequence[Json]) -> Table:
+def events_table(told: Json) -> Table:
     """The audit log, oldest first."""
-    rows = [(_moment(each["at"]), each["type"], each["step"] or "", brief(each["details"], 100)) for each in events]
+    rows = [
+        (_moment(each["at"]), each["type"], each["step"] or "", brief(each["details"], 100)) for each in told["events"]
+    ]
     return table(("TIME", "EVENT", "STEP", "DETAILS"), rows)
 
 
@@ -85,6 +87,10 @@ def findings_text(findings: Sequence[Json]) -> Text:
             line.append(f"\n    to mend it: {plain(finding['mend'])}", style="dim")
         lines.append(line)
     return Text("\n").join(lines)
+
+
+def _length(milliseconds: float | None) -> str:
+    return "not over yet" if milliseconds is None else f"took {seconds(milliseconds)}"
 
 
 def _standing(workflow: Json) -> Text:

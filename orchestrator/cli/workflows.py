@@ -75,7 +75,7 @@ def events(workflow_id: str, as_json: bool) -> None:
         while page["nextCursor"] is not None:
             page = events_page(ledger, workflow_id, page["nextCursor"], 1_000)
             found += page["events"]
-    tell(found, as_json=as_json, draw=events_table)
+    tell({**page, "events": found}, as_json=as_json, draw=events_table)
 
 
 @click.command()
