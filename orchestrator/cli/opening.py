@@ -13,6 +13,7 @@ from orchestrator.ledger.engine import Database
 from orchestrator.ledger.migrating import migrate, pending
 from orchestrator.logs import set_up
 from orchestrator.settings import PREFIX, Settings
+from orchestrator.urls import masked
 from orchestrator.workflow import Publication
 
 PATIENCE = 60.0
@@ -29,7 +30,10 @@ def opened_database(url: str) -> Iterator[Database]:
     try:
         file = _file(database)
         if file is not None and not file.exists():
-            raise Unavailable(f"there is no ledger at {file} yet; `orchestrator up` and `orchestrator migrate` make it")
+            raise Unavailable(
+                f"there is no ledger at {file} yet; `orchestrator up` and `orchestrator migrate` make it. If one is "
+                f"elsewhere: run this in its folder, or set {PREFIX}DATA or {PREFIX}DATABASE_URL"
+            )
         _check_kind(file)
         yield database
     finally:
@@ -63,11 +67,26 @@ def bring_up_tables(settings: Settings, patience: float = 0.0) -> None:
                 return migrate(database)
             except Unavailable as error:
                 if time.monotonic() > give_up_at:
-                    raise
+                    raise Unavailable(
+                        f"{masked(settings.database_url)} cannot be used: {error}\nStart the database, "
+                        f"make it (createdb), or correct {PREFIX}DATABASE_URL"
+                    ) from error
                 click.echo(f"waiting for the database: {error}", err=True)
             time.sleep(2)
     finally:
         database.close()
+
+
+def tell_if_no_redis(settings: Settings) -> None:
+    """Say it where none is configured and the embedded one does not run; it may come yet, so this is no error."""
+    from orchestrator.embedded import embedded_pid
+
+    if settings.redis_url is None and embedded_pid(settings.data) is None:
+        click.echo(
+            f"no Redis: {PREFIX}REDIS_URL is not set, and no `orchestrator up` runs on {settings.data}; "
+            "set it, or use `orchestrator up`, which brings its own. Until then nothing is sent",
+            err=True,
+        )
 
 
 def _make(folder: Path) -> None:

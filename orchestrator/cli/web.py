@@ -14,12 +14,13 @@ def web(host: str, port: int) -> None:
     On an address that others can reach it asks for ORCHESTRATOR_API_KEYS. Missing migrations are applied first.
     """
     from orchestrator.cli.only_ours import only_our_celery
-    from orchestrator.cli.opening import PATIENCE, bring_up_tables
+    from orchestrator.cli.opening import PATIENCE, bring_up_tables, tell_if_no_redis
     from orchestrator.supervisor import check_port
     from web.serving import serve
 
     settings = Settings.from_environment()
     check_port(host, port)
     bring_up_tables(settings, PATIENCE)
+    tell_if_no_redis(settings)
     only_our_celery()
     serve(settings, host, port)

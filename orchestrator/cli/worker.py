@@ -24,7 +24,7 @@ def worker(concurrency: int | None, processes: int | None, celery_options: tuple
     Options of Celery's own go behind two dashes: orchestrator worker -- -E
     """
     from orchestrator.cli.attendance import at_work
-    from orchestrator.cli.opening import PATIENCE, bring_up_tables, opened_ledger
+    from orchestrator.cli.opening import PATIENCE, bring_up_tables, opened_ledger, tell_if_no_redis
     from orchestrator.cli.programs import workers
     from orchestrator.cli.running import run
 
@@ -34,6 +34,7 @@ def worker(concurrency: int | None, processes: int | None, celery_options: tuple
     )
     bring_up_tables(settings, PATIENCE)
     environment = child_environment(CONCURRENCY=str(settings.concurrency))
+    tell_if_no_redis(settings)
     with opened_ledger(settings) as ledger:
         ready = at_work(ledger, settings.processes, within=START_SECONDS)
         run([workers(settings, environment, ready, celery_options)], lambda: _tell(settings))

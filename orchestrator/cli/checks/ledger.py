@@ -28,7 +28,7 @@ def check_ledger(settings: Settings) -> Iterator[Finding]:
         yield wrong(
             "ledger",
             f"{masked(settings.database_url)} cannot be reached: {error}",
-            "start the database, or correct ORCHESTRATOR_DATABASE_URL",
+            "start the database or make it (createdb, orchestrator migrate), or correct ORCHESTRATOR_DATABASE_URL",
         )
 
 
