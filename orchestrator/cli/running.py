@@ -21,7 +21,10 @@ def run(
     try:
         with Supervisor(stages, show, logs) as supervisor:
             once_up()
-            supervisor.wait()
+            try:
+                supervisor.wait()
+            finally:
+                console("stopping", "calls in flight are waited for; a second Ctrl-C or SIGTERM cuts them off")
     except KeyboardInterrupt:
         return
     except SystemExit as asked:
