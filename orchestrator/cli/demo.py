@@ -1,4 +1,4 @@
-"""`orchestrator demo`: a whole installation in a temporary folder, and both guides' workflows run on it."""
+"""`orchestrator demo`: a whole installation in a temporary folder, and the two bundled workflows run on it."""
 
 import os
 import shutil
@@ -60,7 +60,7 @@ class Site:
 @click.option("--serve", is_flag=True, help="Leave everything up afterwards, to be tried by hand.")
 @click.option("--port", type=click.IntRange(1, 65_535), help="Port of the API: 8000, or a free one where it is taken.")
 def demo(serve: bool, port: int | None) -> None:
-    """Run both guides' workflows on real servers, here and now, and show what happens.
+    """Run the two bundled workflows on real servers, here and now, and show what happens.
 
     A Redis, a web process, two workers and example services are started, with a ledger in a temporary folder; all of it
     is gone afterwards. Exit status 0 only if every workflow ended as it must.

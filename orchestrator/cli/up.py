@@ -68,6 +68,7 @@ def _tell(settings: Settings, port: int, definitions: Mapping[str, "Definition"]
     out = printing.console()
     url = f"http://{HOST}:{port}"
     out.print(f"\n  orchestrator is up: {url}", style="bold green")
+    out.print(f"  calls  {url}/api/docs")
     out.print(f"  ledger {masked(settings.database_url)}")
     out.print(f"  redis  {masked(settings.redis_url) if settings.redis_url else 'embedded'}")
     out.print(f"  definitions from {settings.definitions}:\n")
