@@ -79,6 +79,7 @@ def invite(out: Console, web: str, services: str) -> None:
     """What can be tried while everything is left up."""
     story = STORIES[0]
     lines = (
+        ("see all of it", f"{web}/"),
         ("start an order", curl(web + story.entry, story.context)),
         ("look at all", f"curl {web}/api/workflows"),
         ("read the services' books", f"curl {services}/books"),

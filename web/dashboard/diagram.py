@@ -21,7 +21,7 @@ MANY = 8
 MOST_NAMED = 8
 MARGIN = 10.0
 _HEIGHT = 40.0
-_LETTER, _LEAST, _MOST = 7.4, 110.0, 230.0
+_LETTER, _LEAST, _MOST = 7.7, 110.0, 240.0
 """Pixels: of a letter, and of a box's width."""
 
 
