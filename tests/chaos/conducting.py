@@ -24,6 +24,9 @@ TICK = 0.02
 WARM = 3.0
 """Seconds of work before the first fault."""
 
+LAST = "kill-claimed"
+"""What a run ends with where it may happen: only a takeover mends it, and no later fault hides how long it took."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -65,7 +68,7 @@ def conduct(plan: Plan, folder: Path, tell: Callable[[str], None] = lambda line:
         Stage(folder, plan.kind, documents, seed=plan.seed, workers=plan.workers, network=network) as stage,
     ):
         types = [str(document["type"]) for document in documents]
-        starts = planned(plan.seed, types, seconds=plan.minutes * 60 + WARM, rate=plan.rate)
+        starts = planned(plan.seed, types, seconds=plan.minutes * 60 + 3 * WARM, rate=plan.rate)
         load = Load(stage.url, plan.seed, starts)
         try:
             load.begin()
@@ -99,6 +102,8 @@ class _Conductor:
             if rest <= 0:
                 break
             _tend_until(self._stage, lambda: False, rest)
+        if LAST in self._plan.faults or not self._plan.faults:
+            happened.append(self._play(Episode(len(happened), (LAST,), 0.0)))
         return happened
 
     def _places(self) -> tuple[str, ...]:
