@@ -13,7 +13,7 @@ class StepFailed(Exception):
     """The step failed for good. Carries no payload: Celery's tools show its text."""
 
 
-@app.task(name="orchestrator.step", throws=(StepFailed,), ignore_result=True)
+@app.task(name="orchestrator.step", throws=(StepFailed,), ignore_result=True, shared=False)
 def step(workflow_id: str, name: str) -> None:
     """Attempt the step.
 

@@ -170,7 +170,7 @@ class Stage:
         app.conf.update(task_default_queue=QUEUE, task_ignore_result=True, task_publish_retry=False)
         app.conf.result_backend = f"tasks.backend:QuietRedisBackend+{self.redis.url}"
         app.conf.broker_transport_options = {"socket_timeout": 3, "socket_connect_timeout": 3, "max_retries": 0}
-        return Dispatch(app.task(_never_here, name="orchestrator.step"))
+        return Dispatch(app.task(_never_here, name="orchestrator.step", shared=False))
 
     # Setting up
 

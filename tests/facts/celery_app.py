@@ -35,7 +35,7 @@ def made(url: str, queue: str = "celery") -> tuple[Celery, Task]:
             "interval_max": 0.1,
         },
     )
-    return app, app.task(name="facts.step", throws=(Refusal,))(step)
+    return app, app.task(name="facts.step", throws=(Refusal,), shared=False)(step)
 
 
 def step(run: str, name: str) -> None:
@@ -68,13 +68,13 @@ def note_left(args: tuple[str, ...] = (), **_: object) -> None:
 app = made(os.environ.get("FACTS_BROKER_URL", "redis://"))[0]
 
 
-@app.task(name="facts.add")
+@app.task(name="facts.add", shared=False)
 def add(one: int, other: int) -> int:
     """A task of somebody who wants its result."""
     return one + other
 
 
-@app.task(name="facts.total")
+@app.task(name="facts.total", shared=False)
 def total(parts: list[int]) -> int:
     """The sum of a header's results."""
     return sum(parts)

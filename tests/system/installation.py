@@ -50,7 +50,7 @@ class Installation:
         self.app = Celery("test", broker=redis_url, set_as_current=False)
         self.app.conf.update(task_default_queue="orchestrator", task_ignore_result=True, task_publish_retry=False)
         self.app.conf.result_backend = f"tasks.backend:QuietRedisBackend+{redis_url}"
-        self.step_task = self.app.task(_never_here, name="orchestrator.step")
+        self.step_task = self.app.task(_never_here, name="orchestrator.step", shared=False)
         self.publish = Dispatch(self.step_task)
 
     def add_worker(self) -> subprocess.Popen[bytes]:

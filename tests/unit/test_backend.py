@@ -21,7 +21,7 @@ def step() -> Iterator[Task]:
     # Without this kombu goes on trying to connect for six seconds before the first byte, also with retry=False.
     app.conf.update(task_ignore_result=True, broker_transport_options=QUICK)
 
-    @app.task(name="refused.step")
+    @app.task(name="refused.step", shared=False)
     def step(name: str) -> None:
         """Never runs."""
 

@@ -21,7 +21,7 @@ def step() -> Task:
     """A step task that nobody runs; Redis must not even be looked for."""
     app = Celery("canvas", broker="memory://", backend="redis://127.0.0.1:1/0", set_as_current=False)
 
-    @app.task(name="orchestrator.step")
+    @app.task(name="orchestrator.step", shared=False)
     def step(workflow_id: str, name: str) -> None:
         """Never runs."""
 
