@@ -13,9 +13,9 @@ from orchestrator.jsontype import Json
 from orchestrator.ledger.book import Ledger
 from orchestrator.ledger.rows import new_step
 from orchestrator.ledger.tables import events, steps, workflows
-from orchestrator.moves.advancing import GRACE
+from orchestrator.moves.starting import first_steps
 from orchestrator.states import Compensation, WorkflowStatus
-from orchestrator.workflow import Carrier, Event, Publication, StepState
+from orchestrator.workflow import Event, Publication
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def start_in(ledger: Ledger, connection: Connection, definition: Definition, wan
     workflow_id = str(uuid_utils.uuid7())
     ledger.definitions.keep(connection, definition, now)
     connection.execute(insert(workflows), _workflow_row(workflow_id, definition, wanted, now))
-    rows, publication = _first_steps(workflow_id, definition, now)
+    rows, publication = first_steps(workflow_id, definition, now)
     connection.execute(insert(steps), [new_step(workflow_id, row) for row in rows])
     event = _first_event(definition, wanted)
     connection.execute(
@@ -116,25 +116,6 @@ def _workflow_row(workflow_id: str, definition: Definition, wanted: Start, now: 
         "deadline_at": deadline_at,
         "wake_at": deadline_at,
     }
-
-
-def _first_steps(workflow_id: str, definition: Definition, now: float) -> tuple[list[StepState], Publication]:
-    """Every step's row, and the fragments that begin at once."""
-    rows = {name: StepState(name=name) for name in definition.steps}
-    free = []
-    for fragment in definition.plan.fragments:
-        for name in fragment.heads:
-            rows[name].carrier = Carrier.FRAGMENT
-        for name in fragment.carried:
-            rows[name].carrier = Carrier.CANVAS
-        if definition.starts_free(fragment.heads[0]):
-            free.append(fragment)
-    for name, row in rows.items():
-        row.waits_for = 1 if name in definition.stands_in_for else len(definition.steps[name].after)
-        if definition.starts_free(name):
-            row.wake_at = now + GRACE
-            row.sent_at = now
-    return list(rows.values()), Publication(workflow_id, definition.type, tuple(free))
 
 
 def existing(ledger: Ledger, definition: Definition, wanted: Start) -> Started | None:

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from orchestrator.definition import Definition
-from orchestrator.ledger.starting import _first_steps
 from orchestrator.moves.move import Move
+from orchestrator.moves.starting import first_steps
 from orchestrator.workflow import UNCHANGED, Event, Head, Loader, Publication, StepState, Workflow
 
 Reply = TypeVar("Reply")
@@ -31,7 +31,7 @@ class Rows:
 
     def start(self, now: float) -> Publication:
         """Write the workflow as `orchestrator.ledger.starting` does."""
-        steps, publication = _first_steps(WORKFLOW, self.definition, now)
+        steps, publication = first_steps(WORKFLOW, self.definition, now)
         deadline = None if self.definition.deadline is None else now + self.definition.deadline
         self.head = Head(WORKFLOW, self.definition.type, self.definition.version, now, unsettled=len(steps))
         self.head.deadline_at = self.head.wake_at = deadline
