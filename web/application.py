@@ -32,7 +32,7 @@ def create_app(
     parts = assembled(settings or Settings.from_environment(), ledger, definitions, publish)
     app.extensions[EXTENSION] = parts
     problems.register(app)
-    guarding.register(app, parts.settings.api_keys)
+    guarding.register(app, parts.settings)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     starting.register_entries(app, parts.definitions)

@@ -1,4 +1,9 @@
-"""Who may ask, and what every answer tells the browser: API keys where there are some, strict headers always."""
+"""Who may ask, and what every answer tells the browser: API keys where there are some, strict headers always.
+
+Without keys whoever reaches the address may ask, so it is loopback (`web.serving`), and the pages that the user's
+browser shows must be kept out: those of other sites, and those whose own name was led here (`web.hosts`). With keys
+there is nothing to keep out: such a page has no key, and no cookie of ours under its own name.
+"""
 
 import hashlib
 import hmac
@@ -6,10 +11,16 @@ from collections.abc import Sequence
 
 from flask import Flask, Response, g, request
 from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import Unauthorized
+from werkzeug.exceptions import Forbidden, HTTPException, Unauthorized
+
+from orchestrator.settings import Settings
+from web.hosts import is_own, own_hosts
 
 OPEN = frozenset({"/api/openapi.json", "/api/docs"})
 """What can be read without a key: it holds nothing but what the program is."""
+
+PROBED = frozenset({"/healthz", "/readyz"})
+"""What is asked by whatever name a load balancer has for us; it tells nothing about workflows."""
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -21,8 +32,21 @@ HEADERS = {
 ANYBODY = "api"
 
 
-def register(app: Flask, keys: Sequence[str]) -> None:
+class MisdirectedRequest(HTTPException):
+    """421 (RFC 9110, 15.5.20): this server does not answer for the host that was asked for."""
+
+    code = 421
+
+
+def register(app: Flask, settings: Settings) -> None:
     """Ask for one of the keys under /api, and add the headers everywhere. No CORS: other sites' pages get nothing."""
+    keys, names = settings.api_keys, own_hosts(settings.public_url)
+
+    @app.before_request
+    def keep_other_pages_out() -> None:
+        if not keys and request.path not in PROBED:
+            _check_host(names)
+            _check_site()
 
     @app.before_request
     def ask_for_key() -> None:
@@ -35,6 +59,23 @@ def register(app: Flask, keys: Sequence[str]) -> None:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         return response
+
+
+def _check_host(names: frozenset[str]) -> None:
+    """Every browser sends the header; what sends none is no browser."""
+    host = request.environ.get("HTTP_HOST")
+    if host is not None and not is_own(host, names):
+        raise MisdirectedRequest(
+            f"{host[:100]!r} is no name of this installation, which goes by localhost, by addresses and by the host of "
+            "ORCHESTRATOR_PUBLIC_URL; set that, or API keys (ORCHESTRATOR_API_KEYS)"
+        )
+
+
+def _check_site() -> None:
+    """Browsers say whose page a request comes from; what changes something must come from ours, or from no page."""
+    site = request.headers.get("Sec-Fetch-Site", "none")
+    if request.method not in ("GET", "HEAD", "OPTIONS") and site not in ("same-origin", "none"):
+        raise Forbidden("this came from a page of another site")
 
 
 def actor() -> str:

@@ -108,7 +108,7 @@ def test_sigterm_lets_requests_end_and_leaves_no_process(sqlite_url: str, tmp_pa
         processes = psutil.Process(web.process.pid).children(recursive=True)
         assert processes
         client.sendall(
-            b"POST /api/process-order HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"POST /api/process-order HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             + f"Content-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n".encode()
         )
         assert b"100" in client.recv(1000)  # a thread has it
