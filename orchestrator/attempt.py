@@ -5,8 +5,9 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from orchestrator.call import Caller
+from orchestrator.call import Caller, Request
 from orchestrator.errors import ExpressionError, SettingsError
 from orchestrator.expressions import References
 from orchestrator.jsontype import Json, kind_of
@@ -17,7 +18,7 @@ from orchestrator.ledger.presence import SILENCE, STEADY
 from orchestrator.moves.claiming import Refusal
 from orchestrator.moves.move import Settle
 from orchestrator.moves.settling import NO_CALL, Settled
-from orchestrator.outcome import Failed, Outcome, Skipped, StepError
+from orchestrator.outcome import Answer, Failed, NoAnswer, Outcome, Skipped, StepError
 from orchestrator.request import Surroundings, request_for, scope_of, shown
 from orchestrator.standing import Holds, Standing
 from orchestrator.states import Effect
@@ -29,6 +30,25 @@ SETTLE_PATIENCE = 60.0
 """Seconds that an outcome is kept in hand while the database is away. Later the step counts as lost: called again."""
 
 Publish = Callable[[Publication], None]
+
+
+class Calls(Protocol):
+    """Whoever makes the calls: `orchestrator.call.Caller`, or services that only stand in a script."""
+
+    def call(self, request: Request, may_send: Holds) -> Answer | NoAnswer:
+        """What came of the request; `may_send` says whether it may yet go out."""
+
+
+class Means(Protocol):
+    """What an attempt that is claimed is made with."""
+
+    @property
+    def caller(self) -> Calls:
+        """Who makes the call."""
+
+    @property
+    def around(self) -> Surroundings:
+        """What the request reads besides the workflow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +76,7 @@ def attempt(bench: Bench, workflow_id: str, step: str) -> Settled | Refusal:
     if not isinstance(claimed, Materials):
         bench.publish(taken.publication)
         return claimed or Refusal.UNKNOWN
-    outcome, called = _outcome(bench, claimed, still_ours)
+    outcome, called = outcome_of(claimed, bench, still_ours)
     share = random.random()  # noqa: S311 - jitter, not a secret
     settle = Settle(workflow_id, step, claimed.attempt, outcome, share, called)
     # The call was made: its outcome is worth waiting for a database that is away for a while.
@@ -67,19 +87,19 @@ def attempt(bench: Bench, workflow_id: str, step: str) -> Settled | Refusal:
     return made.reply if made.reply is not None else Settled.LATE
 
 
-def _outcome(bench: Bench, materials: Materials, still_ours: Holds) -> tuple[Outcome, Mapping[str, Json]]:
+def outcome_of(materials: Materials, means: Means, still_ours: Holds) -> tuple[Outcome, Mapping[str, Json]]:
     """Everything between claim and settle: no transaction is open. Also what was called, for the audit log."""
     call = materials.call
     try:
-        if (skipped := _condition(bench, materials)) is not None:
+        if (skipped := _condition(means, materials)) is not None:
             return skipped, NO_CALL
-        request = request_for(materials, bench.around)
+        request = request_for(materials, means.around)
     except ExpressionError as error:
         return Failed(StepError("expression", str(error)), Effect.NONE, retryable=False), NO_CALL
     except SettingsError as error:
         # This worker cannot open the sensitive fields. Nothing was sent, and another worker may have the right key.
         return Failed(StepError("request", str(error)), Effect.NONE, retryable=True), NO_CALL
-    answer = bench.caller.call(request, still_ours)
+    answer = means.caller.call(request, still_ours)
     outcome = judge(
         answer,
         success=call.success,
@@ -87,24 +107,24 @@ def _outcome(bench: Bench, materials: Materials, still_ours: Holds) -> tuple[Out
         idempotent=call.idempotent,
         now=time.time(),
         on=call.retry.on,
-        scope=_known(bench, materials),
+        scope=_known(means, materials),
     )
     return outcome, shown(materials, request)
 
 
-def _known(bench: Bench, materials: Materials) -> dict[str, Json]:
+def _known(means: Means, materials: Materials) -> dict[str, Json]:
     """What the expressions that judge the answer read besides the answer; most read nothing else."""
     read = References.union(expression.references for expression in materials.call.judging).roots
-    return {} if read <= {"response", "error"} else scope_of(materials, bench.around)
+    return {} if read <= {"response", "error"} else scope_of(materials, means.around)
 
 
-def _condition(bench: Bench, materials: Materials) -> Outcome | None:
+def _condition(means: Means, materials: Materials) -> Outcome | None:
     if materials.step.kind is Kind.UNDO:
         return None
     when = materials.definition.steps[materials.step.name].when
     if when is None:
         return None
-    held = when.evaluate(scope_of(materials, bench.around))
+    held = when.evaluate(scope_of(materials, means.around))
     if not isinstance(held, bool):
         raise ExpressionError(f"`when` must come out true or false, but ${{{when.source}}} is {kind_of(held)}")
     return None if held else Skipped(f"its condition did not hold: {when.source}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from orchestrator.definition import Call, Definition
 from orchestrator.expressions import References
 from orchestrator.jsontype import Json
-from orchestrator.ledger.scopes import ReadSteps, keys_of
+from orchestrator.ledger.scopes import StepsRead, keys_of
 from orchestrator.moves.claiming import Claimed
 from orchestrator.states import StepStatus
 from orchestrator.workflow import Kind, StepState, Workflow, undone_by
@@ -54,7 +54,7 @@ class Gathering:
         self._names = _read(workflow.definition, step, self._undone)
         self.keys = keys_of(workflow.head.id, workflow.definition, self._names)
 
-    def with_steps(self, read: ReadSteps) -> Materials:
+    def with_steps(self, read: StepsRead) -> Materials:
         """The materials, once the rows are there."""
         head, definition, step = self._workflow.head, self._workflow.definition, self._claimed.step
         before = step.started_at if self._undone is None else None

@@ -1,10 +1,12 @@
 """What a completed workflow puts out: its definition's `output`, filled in by the transaction that completes it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import Connection
 
+from orchestrator.definition import Definition
 from orchestrator.errors import ExpressionError
+from orchestrator.expressions import Template
 from orchestrator.jsontype import Json
 from orchestrator.ledger.scopes import ReadSteps, context_of, keys_of
 from orchestrator.moments import iso
@@ -17,14 +19,22 @@ def output_of(connection: Connection, workflow: Workflow, variables: Mapping[str
     template = definition.output
     if template is None:
         return None
+    names = names_read(definition, template)
+    context = context_of(connection, head.id) if template.references.context else {}
+    steps = ReadSteps(connection, keys_of(head.id, definition, names)).scope(head.id, definition, names)
+    return rendered(workflow, template, {"context": context, "steps": steps, "vars": variables})
+
+
+def names_read(definition: Definition, template: Template) -> Collection[str]:
+    """The steps that an output reads."""
     reads = template.references
-    names = definition.steps.keys() if reads.all_steps else reads.steps
-    scope: dict[str, Json] = {
-        "context": context_of(connection, head.id) if reads.context else {},
-        "steps": ReadSteps(connection, keys_of(head.id, definition, names)).scope(head.id, definition, names),
-        "workflow": {"id": head.id, "type": head.type, "createdAt": iso(head.created_at)},
-        "vars": variables,
-    }
+    return definition.steps.keys() if reads.all_steps else reads.steps
+
+
+def rendered(workflow: Workflow, template: Template, known: Mapping[str, Json]) -> Json:
+    """The output from what is `known`: context (masked), steps and variables; None and an event where that fails."""
+    head = workflow.head
+    scope = {**known, "workflow": {"id": head.id, "type": head.type, "createdAt": iso(head.created_at)}}
     try:
         return template.render(scope)
     except ExpressionError as error:

@@ -1,7 +1,7 @@
 """What expressions may read of a workflow: its settled steps as `{status, result, error, attempts}`."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, Row, bindparam, select, tuple_
 
@@ -47,13 +47,47 @@ class ReadSteps:
         With `before`, a step that settled later reads as pending, so that every attempt of a step is made of the same
         things. A step whose fallback completed reads as that: later steps see one result, whichever provider served.
         """
-        seen = {}
-        for name in names:
-            chain = [(other, self._rows.get((workflow_id, other))) for other in definition.with_fallbacks(name)]
-            values = {other: _value(row, before) for other, row in chain if row is not None}
-            if name in values:
-                seen[name] = _served(values, name)
-        return seen
+        return steps_seen(lambda name: self._rows.get((workflow_id, name)), definition, names, before)
+
+
+class StepsRead(Protocol):
+    """Whoever has read steps: `ReadSteps` from the tables, or a test that has none."""
+
+    def scope(
+        self, workflow_id: str, definition: Definition, names: Collection[str], before: float | None = None
+    ) -> dict[str, Json]:
+        """See `ReadSteps.scope`."""
+
+
+class StepRow(Protocol):
+    """What is read of a step's row."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def result(self) -> Json: ...
+    @property
+    def error(self) -> Json: ...
+    @property
+    def attempts(self) -> int: ...
+    @property
+    def completed_at(self) -> float | None: ...
+
+
+def steps_seen(
+    row_of: Callable[[str], StepRow | Row[Any] | None],
+    definition: Definition,
+    names: Collection[str],
+    before: float | None,
+) -> dict[str, Json]:
+    """The named steps as expressions read them (`ReadSteps.scope`). Pure."""
+    seen = {}
+    for name in names:
+        chain = [(other, row_of(other)) for other in definition.with_fallbacks(name)]
+        values = {other: _value(row, before) for other, row in chain if row is not None}
+        if name in values:
+            seen[name] = _served(values, name)
+    return seen
 
 
 def in_parts(keys: Iterable[Key]) -> Iterator[list[Key]]:
@@ -73,8 +107,8 @@ def context_of(connection: Connection, workflow_id: str) -> Json:
     return connection.execute(_CONTEXT, {"id": workflow_id}).scalar_one()
 
 
-def _value(row: Row[Any], before: float | None) -> dict[str, Json]:
-    known = row.status in SETTLED and (before is None or row.completed_at <= before)
+def _value(row: StepRow | Row[Any], before: float | None) -> dict[str, Json]:
+    known = row.status in SETTLED and (before is None or (row.completed_at or 0.0) <= before)
     return {
         "status": row.status if known else StepStatus.PENDING.value,
         "result": row.result if known else None,
