@@ -10,8 +10,8 @@ from orchestrator.moves.claiming import Refusal
 from orchestrator.moves.looking import MOST_LOSSES
 from orchestrator.moves.settling import Settled
 from orchestrator.states import Effect, StepStatus
+from orchestrator.testkit.broker import Message
 from tests.world.books import Behaviour
-from tests.world.broker import Message
 from tests.world.drawing import call, definition, undone
 from tests.world.scene import Scene
 

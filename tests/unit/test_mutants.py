@@ -17,10 +17,10 @@ import pytest
 
 from orchestrator.moves import advancing, claiming, controlling, failing, looking, settling, undoing
 from orchestrator.moves.move import Claim, Move, Settle
+from orchestrator.testkit.rows import Rows
 from orchestrator.workflow import Publication
 from tests.unit import test_moves as stories
 from tests.world.fate import disturbed, live, undisturbed
-from tests.world.ledger import Rows
 
 Reply = TypeVar("Reply")
 

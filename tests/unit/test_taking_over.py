@@ -7,10 +7,10 @@ import pytest
 from orchestrator.definition import Definition
 from orchestrator.errors import Conflict
 from orchestrator.moves.taking_over import TakeOver, kept_for
+from orchestrator.testkit.rows import WORKFLOW
 from orchestrator.workflow import Workflow
 from tests.world.books import Behaviour
 from tests.world.drawing import call, definition, undone
-from tests.world.ledger import WORKFLOW
 from tests.world.scene import Scene
 
 REFUSES, ERROR, TIMEOUT_AFTER = Behaviour.REFUSES, Behaviour.ERROR, Behaviour.TIMEOUT_AFTER

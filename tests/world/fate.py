@@ -6,13 +6,13 @@ from functools import partial
 
 from orchestrator.definition import Definition
 from orchestrator.states import StepStatus, WorkflowStatus
+from orchestrator.testkit.broker import Message
+from orchestrator.testkit.rows import Rows
 from orchestrator.workflow import UNDO
 from tests.world.audit import audit
 from tests.world.books import Behaviour
-from tests.world.broker import Message
 from tests.world.drawing import any_definition
 from tests.world.invariants import Broken, check, prompt
-from tests.world.ledger import Rows
 from tests.world.world import World
 
 PATIENCE = 3000

@@ -17,9 +17,9 @@ from orchestrator.states import (
     StepStatus,
     WorkflowStatus,
 )
+from orchestrator.testkit.rows import Rows
 from orchestrator.workflow import Event, Head, Kind, StepState, undo_of, undone_by
 from tests.world.books import Books
-from tests.world.ledger import Rows
 
 COMPLETED, SKIPPED, FAILED = StepStatus.COMPLETED, StepStatus.SKIPPED, StepStatus.FAILED
 

@@ -14,11 +14,11 @@ from orchestrator.moves.move import Claim, Control, Look, Move, Settle
 from orchestrator.moves.settling import Settled
 from orchestrator.outcome import Failed, Outcome, Skipped
 from orchestrator.states import StepStatus
+from orchestrator.testkit.broker import Broker, Message
+from orchestrator.testkit.rows import WORKFLOW, Rows
 from orchestrator.workflow import Kind, Publication, StepState, undone_by
 from tests.world.books import Behaviour, Books
-from tests.world.broker import Broker, Message
 from tests.world.invariants import Invariants, check
-from tests.world.ledger import WORKFLOW, Rows
 
 Weather = Callable[[str], Behaviour]
 """How the service behaves that is called for a row of this name (`charge`, `charge:undo`)."""

@@ -7,9 +7,10 @@ only where it changed. So a move that changes a step without `Workflow.change` l
 import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from orchestrator.definition import Definition
+from orchestrator.jsontype import Json
 from orchestrator.moves.move import Move
 from orchestrator.moves.starting import first_steps
 from orchestrator.workflow import UNCHANGED, Event, Head, Loader, Publication, StepState, Workflow
@@ -17,36 +18,57 @@ from orchestrator.workflow import UNCHANGED, Event, Head, Loader, Publication, S
 Reply = TypeVar("Reply")
 
 WORKFLOW = "w"
-"""The one workflow's id."""
+"""The one workflow's id, where nobody says another."""
 
 
 class Rows:
-    """The ledger of one workflow."""
+    """The ledger of one workflow. `results` and `errors` hold what the moves write and never read."""
 
-    def __init__(self, definition: Definition) -> None:
+    def __init__(self, definition: Definition, workflow_id: str = WORKFLOW) -> None:
         self.definition = definition
+        self.workflow_id = workflow_id
         self.head: Head
         self.steps: dict[str, StepState] = {}
+        self.results: dict[str, Json] = {}
+        self.errors: dict[str, Json] = {}
         self.events: list[tuple[float, Event]] = []
 
-    def start(self, now: float) -> Publication:
-        """Write the workflow as `orchestrator.ledger.starting` does."""
-        steps, publication = first_steps(WORKFLOW, self.definition, now)
+    def start(self, now: float, context: Json = None, sealed: str | None = None) -> Publication:
+        """Write the workflow as `orchestrator.ledger.starting` does. `context` has its sensitive fields masked."""
+        steps, publication = first_steps(self.workflow_id, self.definition, now)
         deadline = None if self.definition.deadline is None else now + self.definition.deadline
-        self.head = Head(WORKFLOW, self.definition.type, self.definition.version, now, unsettled=len(steps))
+        self.head = Head(self.workflow_id, self.definition.type, self.definition.version, now, unsettled=len(steps))
+        self.head.context, self.head.sealed = context, sealed
         self.head.deadline_at = self.head.wake_at = deadline
         self.steps = {step.name: _stored(step) for step in steps}
         return publication
 
     def make(self, moves: Sequence[Move[Reply]], now: float) -> list[tuple[Reply, Publication]]:
         """Apply the moves in one transaction; an exception leaves everything as it was."""
+        workflow = self.opened(moves)
+        made = [(move.make(workflow, now), workflow.take_publication()) for move in moves]
+        self.write(workflow, now)
+        return made
+
+    def opened(self, moves: Sequence[Move[Reply]]) -> Workflow:
+        """The workflow as it stands, with the steps that the moves will touch."""
         workflow = Workflow(replace(self.head), self.definition, self._loader())
         names = {name for move in moves for name in move.touches(self.definition)}
         if names:
             workflow.have(self._loader()(names))
-        made = [(move.make(workflow, now), workflow.take_publication()) for move in moves]
-        self._write(workflow, now)
-        return made
+        return workflow
+
+    def write(self, workflow: Workflow, now: float) -> None:
+        """Keep what the moves changed, added and recorded."""
+        for name, step in workflow.changed.items():
+            assert name in self.steps, f"{name} is changed, but has no row"
+            self._keep(name, step)
+        for name, step in workflow.added.items():
+            assert name not in self.steps, f"{name} is added, but has a row already"
+            self._keep(name, step)
+        if workflow.head_changed:
+            self.head = replace(workflow.head)
+        self.events.extend((now, event) for event in workflow.events)
 
     def _loader(self) -> Loader:
         def load(names: Collection[str] | None) -> Iterable[StepState]:
@@ -55,19 +77,14 @@ class Rows:
 
         return load
 
-    def _write(self, workflow: Workflow, now: float) -> None:
-        for name, step in workflow.changed.items():
-            assert name in self.steps, f"{name} is changed, but has no row"
-            self.steps[name] = _stored(step)
-        for name, step in workflow.added.items():
-            assert name not in self.steps, f"{name} is added, but has a row already"
-            self.steps[name] = _stored(step)
-        if workflow.head_changed:
-            self.head = replace(workflow.head)
-        self.events.extend((now, event) for event in workflow.events)
+    def _keep(self, name: str, step: StepState) -> None:
+        self.steps[name] = _stored(step)
+        for kept, written in ((self.results, step.result), (self.errors, step.error)):
+            if written is not UNCHANGED:
+                kept[name] = written
 
 
 def _stored(step: StepState) -> StepState:
     """A row as it comes back from a table: a copy, without what is written but never loaded."""
-    following: Any = None if step.following is None else json.loads(json.dumps(step.following))
+    following: Json = None if step.following is None else json.loads(json.dumps(step.following))
     return replace(step, following=following, result=UNCHANGED, error=UNCHANGED)
