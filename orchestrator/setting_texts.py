@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, get_args
 from urllib.parse import parse_qsl, urlsplit
 
+from orchestrator.api_keys import ApiKey, api_key
 from orchestrator.durations import seconds_in, span
 from orchestrator.urls import masked
 
@@ -95,14 +96,16 @@ def _list(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for part in re.split(r"[\s,]+", text) if part))
 
 
-def api_keys(text: str) -> tuple[str, ...]:
-    """Keys of the API, separated by commas or spaces."""
-    keys = _list(text)
-    if any(len(key) < SHORTEST_API_KEY for key in keys):
+def api_keys(text: str) -> tuple[ApiKey, ...]:
+    """Keys of the API with their scopes, separated by commas or spaces."""
+    keys = tuple(api_key(entry) for entry in _list(text))
+    if any(len(key.secret) < SHORTEST_API_KEY for key in keys):
         raise ValueError(
             f"a key is shorter than {SHORTEST_API_KEY} characters; "
             "make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
         )
+    if len({key.secret for key in keys}) < len(keys):
+        raise ValueError("a key is given twice, with different scopes; join them with +, such as key:start+read")
     return keys
 
 

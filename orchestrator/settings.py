@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from orchestrator import setting_texts as texts
+from orchestrator.api_keys import ApiKey
 from orchestrator.errors import SettingsError
 from orchestrator.setting_texts import LogFormat, LogLevel
 from orchestrator.urls import HIDDEN, masked
@@ -86,7 +87,7 @@ class Settings:
     data: Path
     vars: Mapping[str, str] = field(default_factory=dict)
     secrets: Secrets = field(default_factory=Secrets)
-    api_keys: tuple[str, ...] = ()
+    api_keys: tuple[ApiKey, ...] = ()
     encryption_key: str | None = None
     public_url: str | None = None
     notify: tuple[str, ...] = ()

@@ -8,11 +8,15 @@ wrong. The limits are those of the strictest reader: PostgreSQL refuses NUL and 
 import json
 import math
 import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from orchestrator.jsontype import Json
 
 MAX_DEPTH = 100
 _LARGEST = 2**63
+_MOST_PLACES = 20
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"?+|[\[\]{}]', re.DOTALL)
 
 
@@ -20,11 +24,27 @@ class NotStorable(ValueError):
     """The text or value cannot be kept; says why, and never what it holds."""
 
 
-def parse_json(text: str) -> Json:
-    """The value that `text` holds; of a key that comes twice the last counts. Raises NotStorable."""
+class DoubledKeys(NotStorable):
+    """Keys come twice in one object; `places` are their paths, such as `context.amount`."""
+
+    def __init__(self, places: Sequence[str]) -> None:
+        super().__init__(f"a key comes twice in one object: {', '.join(places)}")
+        self.places = tuple(places)
+
+
+def parse_json(text: str, *, doubles: bool = True) -> Json:
+    """The value that `text` holds. Raises NotStorable.
+
+    Of a key that comes twice in one object the last counts; without `doubles` that raises DoubledKeys.
+    """
     _check_depth(text)
+    doubled: dict[int, tuple[Json, list[str]]] = {}
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        if doubles:
+            value = json.loads(text, parse_constant=_refuse_constant)
+        else:
+            hook = partial(_noting_doubles, doubled)
+            value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=hook)
     except json.JSONDecodeError as error:
         raise NotStorable(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
     except NotStorable:
@@ -32,6 +52,8 @@ def parse_json(text: str) -> Json:
     except ValueError:  # int() refuses thousands of digits, which would take it quadratic time
         raise NotStorable("a whole number is too large (beyond 64 bits)") from None
     check_storable(value)
+    if doubled:
+        raise DoubledKeys(list(_places(value, "", doubled))[:_MOST_PLACES] or ["(in a part that another one replaces)"])
     return value
 
 
@@ -89,6 +111,26 @@ def _check_depth(text: str) -> None:
                 raise NotStorable(f"nested deeper than {MAX_DEPTH}")
         elif bracket in ("]", "}"):
             depth -= 1
+
+
+def _noting_doubles(doubled: dict[int, tuple[Json, list[str]]], pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    """An object of these pairs. What came twice is noted with the object, which so keeps its identity."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        counted = Counter(key for key, _ in pairs)
+        doubled[id(made)] = made, [key for key, times in counted.items() if times > 1]
+    return made
+
+
+def _places(value: Json, at: str, doubled: Mapping[int, tuple[Json, list[str]]]) -> Iterator[str]:
+    if isinstance(value, dict):
+        _, keys = doubled.get(id(value), (None, []))
+        yield from (f"{at}.{key[:70]}".lstrip(".") for key in keys)
+        for key, below in value.items():
+            yield from _places(below, f"{at}.{key[:70]}".lstrip("."), doubled)
+    elif isinstance(value, list):
+        for index, below in enumerate(value):
+            yield from _places(below, f"{at}[{index}]", doubled)
 
 
 def _refuse_constant(name: str) -> Json:

@@ -11,7 +11,7 @@ from orchestrator.ledger.rerunning import origin_of
 from orchestrator.ledger.rerunning import rerun as copied
 from orchestrator.ledger.starting import Start
 from orchestrator.moves.move import Control
-from web.bodies import json_object
+from web.bodies import json_object, no_body
 from web.guarding import actor
 from web.parameters import CANCEL, NONE, RERUN, query
 from web.parts import parts
@@ -74,6 +74,7 @@ def _edited(workflow_id: UUID, key: str | None) -> Start | None:
 
 
 def _ordered(workflow_id: UUID, verb: str, *, compensate: bool = True) -> Response:
+    no_body()
     done = order(parts().ledger, Control(str(workflow_id), verb, actor(), compensate))
     parts().publish(done.publication)
     response = jsonify(workflowId=done.workflow_id, status=done.status.value)

@@ -6,15 +6,16 @@ there is nothing to keep out: such a page has no key, and no cookie of ours unde
 """
 
 import hashlib
-import hmac
 from collections.abc import Sequence
 
 from flask import Flask, Response, g, request
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, HTTPException, Unauthorized
 
+from orchestrator.api_keys import ApiKey, Scope, found
 from orchestrator.settings import Settings
 from web.hosts import is_own, own_hosts
+from web.operations import needed
 
 OPEN = frozenset({"/api/openapi.json", "/api/docs"})
 """What can be read without a key: it holds nothing but what the program is."""
@@ -50,15 +51,38 @@ def register(app: Flask, settings: Settings) -> None:
 
     @app.before_request
     def ask_for_key() -> None:
-        g.actor = ANYBODY
+        g.key = None
         if keys and request.path.startswith("/api/") and request.path not in OPEN:
-            g.actor = key_name(_known(keys))
+            let_in(_known(keys))
+            require(needed(request.endpoint, request.method))
 
     @app.after_request
     def add_headers(response: Response) -> Response:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         return response
+
+
+def let_in(key: ApiKey) -> None:
+    """From here on the request is made by who holds this key."""
+    g.key = key
+
+
+def actor() -> str:
+    """Who asks, for the audit log: a name of the key that cannot be turned back into it."""
+    return ANYBODY if g.key is None else f"{ANYBODY} key {hashlib.sha256(g.key.secret.encode()).hexdigest()[:8]}"
+
+
+def may(scope: Scope) -> bool:
+    """Whether who asks is allowed to; where no keys are asked for, everybody is allowed everything."""
+    return g.key is None or scope in g.key.scopes
+
+
+def require(scope: Scope) -> None:
+    """Raise Forbidden, which says what is missing, where who asks is not allowed to."""
+    if not may(scope):
+        has = ", ".join(sorted(g.key.scopes))
+        raise Forbidden(f"this needs a key with the scope {scope}; the key that was sent has {has}")
 
 
 def _check_host(names: frozenset[str]) -> None:
@@ -78,28 +102,12 @@ def _check_site() -> None:
         raise Forbidden("this came from a page of another site")
 
 
-def actor() -> str:
-    """Who asks, for the audit log: a name of the key that cannot be turned back into it."""
-    return str(g.actor)
-
-
-def _known(keys: Sequence[str]) -> bytes:
+def _known(keys: Sequence[ApiKey]) -> ApiKey:
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    presented = given.strip().encode(errors="surrogateescape")
-    if scheme.lower() != "bearer" or not is_key(keys, presented):
+    key = found(keys, given.strip().encode(errors="surrogateescape"))
+    if scheme.lower() != "bearer" or key is None:
         raise Unauthorized(
             "send one of the keys of ORCHESTRATOR_API_KEYS, as `Authorization: Bearer <key>`",
             www_authenticate=WWWAuthenticate("bearer", {"realm": "orchestrator"}),
         )
-    return presented
-
-
-def is_key(keys: Sequence[str], presented: bytes) -> bool:
-    """Whether it is one of the keys. Each is compared, in constant time: how long it takes says nothing about any."""
-    matches = [hmac.compare_digest(key.encode(), presented) for key in keys]
-    return any(matches)
-
-
-def key_name(key: bytes) -> str:
-    """What the audit log calls who holds this key."""
-    return f"{ANYBODY} key {hashlib.sha256(key).hexdigest()[:8]}"
+    return key

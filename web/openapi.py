@@ -9,11 +9,11 @@ from werkzeug.routing import Rule
 
 from orchestrator.definition import Definition
 from orchestrator.jsontype import Json
-from web.operations import JSON, OPERATIONS, Operation, start_of
+from web.guarding import OPEN
+from web.operations import ENTRY, JSON, OPERATIONS, Operation, start_of
 from web.parameters import NONE, query
 from web.parts import parts
 from web.schemas import CONTEXT, ID, SCHEMAS, TEXT, ref
-from web.starting import ENTRY
 
 bp = Blueprint("openapi", __name__, url_prefix="/api")
 _PROBLEM = "application/problem+json"
@@ -56,7 +56,8 @@ def described(app: Flask) -> Json:
         "paths": paths,
     }
     if parts().settings.api_keys:
-        components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        scopes = "Each call names the scope that its key needs; a key without it gets 403, no key 401."
+        components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": scopes}}
         about["security"] = [{"key": []}]
     return {**about, "components": components}
 
@@ -101,6 +102,8 @@ def _operation(rule: Rule, operation: Operation) -> Json:
         "parameters": [*_path_parameters(rule), *_query_parameters(operation)],
         "responses": answers,
     }
+    if parts().settings.api_keys and rule.rule.startswith("/api/"):
+        made["security"] = [] if rule.rule in OPEN else [{"key": [operation.scope.value]}]
     if operation.body:
         content = {media: {"schema": schema} for media, schema in operation.body.items()}
         made["requestBody"] = {"required": operation.body_required, "content": content}

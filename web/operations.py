@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from orchestrator.api_keys import Scope
 from orchestrator.jsontype import Json
 from orchestrator.ledger.ordering import ACTIONS, MOST
 from web import parameters
@@ -14,7 +15,10 @@ JSON = "application/json"
 
 @dataclass(frozen=True)
 class Operation:
-    """One call. `body` maps media types to schemas, `problems` statuses to when they come."""
+    """One call. `body` maps media types to schemas, `problems` statuses to when they come.
+
+    `scope` is what a key must be allowed to.
+    """
 
     tag: str
     summary: str
@@ -25,11 +29,12 @@ class Operation:
     body_required: bool = True
     keyed: bool = False
     problems: Mapping[int, str] = field(default_factory=dict)
+    scope: Scope = Scope.READ
 
 
 _NO_WORKFLOW = {404: "There is no such workflow."}
 _START = {
-    400: "The body is no JSON object, or the start key no start key.",
+    400: "The body is no JSON object, or has a key twice in one object, or the start key is no start key.",
     413: "The body is longer than 1,000,000 bytes.",
     415: "The body is not said to be JSON.",
     422: "The context does not fit (`faults` lists why), or the start key came with another body before.",
@@ -38,12 +43,17 @@ _START = {
 
 def start_of(schema: Json, summary: str) -> Operation:
     """Starting a workflow with a body of this schema."""
-    return Operation("start", summary, ref("Started"), 202, body={JSON: schema}, keyed=True, problems=_START)
+    return Operation(
+        "start", summary, ref("Started"), 202, body={JSON: schema}, keyed=True, problems=_START, scope=Scope.START
+    )
 
 
 def _order(summary: str, query: Sequence[Parameter] = ()) -> Operation:
-    conflict = {409: "Its status forbids that; the problem says why."}
-    return Operation("control", summary, ref("Started"), 202, query, problems=_NO_WORKFLOW | conflict)
+    problems = _NO_WORKFLOW | {
+        400: "A body was sent: there is nothing to say in one.",
+        409: "Its status forbids that; the problem says why.",
+    }
+    return Operation("control", summary, ref("Started"), 202, query, problems=problems, scope=Scope.OPERATE)
 
 
 _WISH: Json = {
@@ -109,6 +119,7 @@ OPERATIONS: dict[str, Operation] = {
             404: "There is no such workflow, or it has no such step.",
             409: "It is not over, or something cannot be taken over; the problem says why.",
         },
+        scope=Scope.OPERATE,
     ),
     "bulk.ordered": Operation(
         "control",
@@ -118,6 +129,7 @@ OPERATIONS: dict[str, Operation] = {
         keyed=True,
         problems={status: _START[status] for status in (400, 413, 415)}
         | {422: "Fields are wrong; `faults` lists them."},
+        scope=Scope.OPERATE,
     ),
     "definitions.listed": Operation(
         "definitions",
@@ -145,3 +157,16 @@ OPERATIONS: dict[str, Operation] = {
         "about", "Can it take work", ref("Health"), problems={503: "The database cannot be used."}
     ),
 }
+
+
+ENTRY = "entry "
+"""What the endpoints of definitions' entries begin with; the definition's type follows."""
+
+
+def needed(endpoint: str | None, method: str) -> Scope:
+    """What a key must be allowed to for this call; what no table names is looked at by readers, changed by operators."""
+    if endpoint is not None and endpoint.startswith(ENTRY):
+        return Scope.START
+    if endpoint in OPERATIONS:
+        return OPERATIONS[endpoint].scope
+    return Scope.READ if method in ("GET", "HEAD", "OPTIONS") else Scope.OPERATE

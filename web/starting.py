@@ -17,12 +17,11 @@ from orchestrator.reading import read_document
 from orchestrator.tracing import accepted
 from web.bodies import json_object
 from web.guarding import actor
+from web.operations import ENTRY
 from web.parameters import NONE, query
 from web.parts import parts
 
 bp = Blueprint("starting", __name__)
-ENTRY = "entry "
-"""What the endpoints of entries begin with; the definition's type follows."""
 
 
 def register_entries(app: Flask, definitions: Mapping[str, Definition]) -> None:

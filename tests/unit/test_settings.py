@@ -90,11 +90,12 @@ def test_variables_and_secrets_are_gathered_by_name() -> None:
 def test_lists_are_separated_by_commas_or_spaces() -> None:
     """Keys, hosts and notification addresses are lists without doubles."""
     settings = read(
-        API_KEYS="a-key-of-the-first-kind, a-key-of-another-kind",
+        API_KEYS="a-key-of-the-first-kind, a-key-of-another-kind:start+read",
         ALLOW_HOSTS="Localhost,127.0.0.0/8 10.1.2.3/8,::1,[::1],svc.internal",
         NOTIFY="https://hooks.example/x mailto://u:p@example.com",
     )
-    assert settings.api_keys == ("a-key-of-the-first-kind", "a-key-of-another-kind")
+    assert [key.secret for key in settings.api_keys] == ["a-key-of-the-first-kind", "a-key-of-another-kind"]
+    assert settings.api_keys[1].scopes == {"start", "read"}
     assert settings.allow_hosts == ("localhost", "127.0.0.0/8", "10.0.0.0/8", "::1", "svc.internal")
     assert settings.notify == ("https://hooks.example/x", "mailto://u:p@example.com")
 
@@ -140,6 +141,9 @@ def test_a_comma_within_a_url_for_notices_separates_nothing() -> None:
         ("DEFINITIONS", "/no/such/folder", "there is no folder /no/such/folder"),
         ("DATA", __file__, "is a file"),
         ("API_KEYS", "topsecret", "shorter than 16"),
+        ("API_KEYS", "topsecret:start+read", "shorter than 16"),
+        ("API_KEYS", "topsecret-topsecret:reed", "did you mean read?"),
+        ("API_KEYS", "topsecret-topsecret:read topsecret-topsecret", "given twice"),
         ("ENCRYPTION_KEY", "topsecret", "not 32 bytes in base64"),
         ("PUBLIC_URL", "example.com", "is not an address that services can call"),
         ("PUBLIC_URL", "https://example.com/?a=b", "is not an address that services can call"),

@@ -6,13 +6,14 @@ import secrets
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, g, jsonify, redirect, request, session, url_for
+from flask import Blueprint, Flask, Response, jsonify, redirect, request, session, url_for
 from werkzeug.exceptions import Forbidden
 from werkzeug.wrappers import Response as AnyResponse
 
+from orchestrator.api_keys import ApiKey, Scope, found
 from orchestrator.settings import Settings
 from web.dashboard.pages import page
-from web.guarding import is_key, key_name
+from web.guarding import let_in, may, require
 from web.parts import parts
 
 bp = Blueprint("sessions", __name__)
@@ -39,7 +40,7 @@ def guard(app: Flask, dashboard: Blueprint, settings: Settings) -> None:
         PERMANENT_SESSION_LIFETIME=LIFETIME,
     )
     dashboard.before_request(_check)
-    dashboard.app_context_processor(lambda: {"token": _token, "logged_in": lambda: _KEY in session})
+    dashboard.app_context_processor(lambda: {"token": _token, "logged_in": lambda: _KEY in session, "may": may})
 
 
 def _check() -> AnyResponse | None:
@@ -50,7 +51,9 @@ def _check() -> AnyResponse | None:
         known = _known()
         if known is None:
             return redirect(url_for("dashboard.sessions.login", next=request.full_path.rstrip("?")))
-        g.actor = key_name(known)
+        let_in(known)
+        looks = request.method in ("GET", "HEAD") or request.endpoint == "dashboard.sessions.leave"
+        require(Scope.READ if looks else Scope.OPERATE)
     if request.method not in ("GET", "HEAD") and request.endpoint != "dashboard.sessions.enter":
         _check_token()
     return None
@@ -66,9 +69,11 @@ def login() -> Response:
 def enter() -> AnyResponse:
     """A right key opens a session."""
     wanted = _wanted(request.form.get("next", ""))
-    key = request.form.get("key", "").strip().encode(errors="surrogateescape")
-    if not is_key(parts().settings.api_keys, key):
-        return page("login.html", 403, wanted=wanted, wrong=True)
+    key = found(parts().settings.api_keys, request.form.get("key", "").strip().encode(errors="surrogateescape"))
+    if key is None:
+        return page("login.html", 403, wanted=wanted, wrong="That is none of the keys.")
+    if Scope.READ not in key.scopes:
+        return page("login.html", 403, wanted=wanted, wrong="That key may not read, so there is nothing to show it.")
     session.clear()
     session.permanent = True
     session[_KEY] = _fingerprint(key)
@@ -105,16 +110,16 @@ def _token() -> str:
     return str(session[_TOKEN])
 
 
-def _known() -> bytes | None:
+def _known() -> ApiKey | None:
     """The API key that this session was opened with, if it is still one."""
     opened_with = str(session.get(_KEY, ""))
-    keys = [key.encode() for key in parts().settings.api_keys]
+    keys = parts().settings.api_keys
     return next((key for key in keys if hmac.compare_digest(_fingerprint(key), opened_with)), None)
 
 
-def _fingerprint(key: bytes) -> str:
+def _fingerprint(key: ApiKey) -> str:
     secret = _secret(parts().settings.key().split(",")[0])
-    return hmac.new(secret, b"key:" + key, hashlib.sha256).hexdigest()[:32]
+    return hmac.new(secret, b"key:" + key.secret.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def _secret(encryption_key: str) -> bytes:

@@ -8,6 +8,7 @@ from uuid import UUID
 from flask import Blueprint, Response
 from werkzeug.exceptions import NotFound
 
+from orchestrator.api_keys import Scope
 from orchestrator.definition import Definition
 from orchestrator.jsontype import Json
 from orchestrator.ledger.views import definition_of, events_page, pulse, why, workflow_view
@@ -16,6 +17,7 @@ from web.dashboard.diagram import drawings, layers
 from web.dashboard.gantt import Gantt, gantt
 from web.dashboard.pages import page
 from web.dashboard.steps import NOT_CALLED, called, told, undoing
+from web.guarding import may
 from web.parts import parts
 
 bp = Blueprint("workflow", __name__, url_prefix="/workflows/<uuid:workflow_id>")
@@ -53,7 +55,7 @@ def shown(workflow_id: UUID) -> Response:
         seen=seen,
         final=WorkflowStatus(view["status"]) in FINAL,
         why=why(ledger, key),
-        orders=_orders(view),
+        orders=_orders(view) if may(Scope.OPERATE) else [],
         once=token_urlsafe(12),
         drawings=drawings(definition, states),
         layers=[] if drawings(definition, states) else layers(definition.graph, states),

@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+from orchestrator.api_keys import api_key
 from orchestrator.jsontype import Json
 from orchestrator.ledger import Ledger
 from orchestrator.ledger.engine import Database
@@ -57,7 +58,7 @@ class Desk:
             definitions=WORKFLOWS,
             data=folder,
             encryption_key=KEY,
-            api_keys=api_keys,
+            api_keys=tuple(api_key(key) for key in api_keys),
         )
         odd = read_document(ODD)
         self.sent: list[Publication] = []

@@ -1,5 +1,11 @@
 """Who is let in, for what, how often: hosts, API keys with their scopes, a bound on starts."""
 
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
 from tests.integration.web.desk import ORDER, Desk
 
 
@@ -22,3 +28,96 @@ def test_a_page_of_another_site_changes_nothing(sqlite_desk: Desk) -> None:
     answer = sqlite_desk.client.post(f"/api/workflows/{workflow}/cancel", headers={"Sec-Fetch-Site": "cross-site"})
     assert answer.status_code == 403
     assert sqlite_desk.show(workflow)["status"] == "running"
+
+
+KEYS = {"start": "start-key-0123456789", "read": "read-key-0123456789", "operate": "operate-key-0123456789"}
+
+
+@pytest.fixture
+def scoped(sqlite_url: str, tmp_path: Path) -> Iterator[Desk]:
+    """A desk with a key for each scope."""
+    desk = Desk(sqlite_url, tmp_path, tuple(f"{key}:{scope}" for scope, key in KEYS.items()))
+    yield desk
+    desk.close()
+
+
+def bearing(scope: str) -> dict[str, str]:
+    """The header of who holds the key with that scope."""
+    return {"Authorization": f"Bearer {KEYS[scope]}"}
+
+
+def test_a_key_may_do_what_its_scope_says_and_is_told_what_is_missing(scoped: Desk) -> None:
+    """Every call asks for exactly one scope."""
+    client = scoped.client
+    started = client.post("/api/process-order", json=ORDER, headers=bearing("start"))
+    workflow = f"/api/workflows/{started.json['workflowId']}"
+    for needed, method, path, body in (
+        ("start", "POST", "/api/process-order", ORDER),
+        ("start", "POST", "/api/workflows", {"type": "order-processing", "context": ORDER}),
+        ("read", "GET", "/api/workflows", None),
+        ("read", "GET", workflow, None),
+        ("read", "GET", f"{workflow}/events", None),
+        ("read", "GET", "/api/definitions", None),
+        ("operate", "POST", f"{workflow}/pause", None),
+        ("operate", "POST", f"{workflow}/resume", None),
+        ("operate", "POST", f"{workflow}/cancel", None),
+        ("operate", "POST", "/api/workflows/bulk", {"action": "cancel", "filter": {"type": "none"}}),
+    ):
+        for held in KEYS:
+            answer = client.open(path, method=method, headers=bearing(held), **({"json": body} if body else {}))
+            if held == needed:
+                assert answer.status_code < 300, (held, path, answer.text)
+            else:
+                assert answer.status_code == 403, (held, path)
+                assert answer.json["detail"].startswith(f"this needs a key with the scope {needed}; ")
+                assert answer.json["detail"].endswith(f"has {held}")
+
+
+def test_the_description_names_each_calls_scope(scoped: Desk) -> None:
+    """As OpenAPI 3.1 says it for keys that are no OAuth tokens."""
+    paths = scoped.client.get("/api/openapi.json").json["paths"]
+    assert paths["/api/process-order"]["post"]["security"] == [{"key": ["start"]}]
+    assert paths["/api/workflows"]["get"]["security"] == [{"key": ["read"]}]
+    assert paths["/api/workflows/{workflow_id}/cancel"]["post"]["security"] == [{"key": ["operate"]}]
+    assert paths["/api/docs"]["get"]["security"] == []
+
+
+def test_the_dashboard_shows_no_button_that_a_key_may_not_press(scoped: Desk) -> None:
+    """And refuses the order itself; a key that may not read is told so at the login."""
+    client = scoped.client
+    started = client.post("/api/process-order", json=ORDER, headers=bearing("start")).json["workflowId"]
+    for scope in ("start", "operate"):
+        refused = client.post("/login", data={"key": KEYS[scope]})
+        assert refused.status_code == 403
+        assert "may not read" in refused.text
+    assert client.post("/login", data={"key": KEYS["read"]}).status_code == 302
+    shown = client.get(f"/workflows/{started}")
+    assert shown.status_code == 200
+    assert "/cancel" not in shown.text
+    token = re.search(r'name="token" value="([^"]+)"', shown.text)
+    assert token is not None
+    refused = client.post(f"/workflows/{started}/cancel", data={"token": token[1]})
+    assert refused.status_code == 403
+    assert "the scope operate" in refused.text
+    assert client.post("/logout", data={"token": token[1]}).status_code == 302
+
+
+def test_what_would_be_ignored_is_refused(sqlite_desk: Desk) -> None:
+    """A reason in a body, say, would be thought to be recorded."""
+    workflow = sqlite_desk.start()
+    for verb in ("pause", "resume", "cancel", "retry"):
+        answer = sqlite_desk.post(f"/api/workflows/{workflow}/{verb}", {"reason": "because"})
+        assert (answer.status_code, "takes no body" in answer.json["detail"]) == (400, True)
+    assert sqlite_desk.show(workflow)["status"] == "running"
+    assert sqlite_desk.post(f"/api/workflows/{workflow}/pause", {}).status_code == 202
+
+
+def test_a_key_that_comes_twice_is_refused_with_its_place(sqlite_desk: Desk) -> None:
+    """Who checked the one must not find the other carried out."""
+    for text, place in (
+        ('{"amount": 1, "amount": 1000}', "amount"),
+        ('{"context": {"lines": [{}, {"a": 1, "\\u0061": 2}]}, "type": "odd"}', "context.lines[1].a"),
+    ):
+        answer = sqlite_desk.client.post("/api/workflows", data=text, content_type="application/json")
+        assert answer.status_code == 400
+        assert answer.json["faults"] == [{"place": place, "message": "is given twice in one object"}]

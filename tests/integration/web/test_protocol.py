@@ -13,8 +13,7 @@ from orchestrator.ledger import Ledger
 from orchestrator.ledger.engine import Database
 from tests.integration.web.desk import ODD, ORDER, WORKFLOWS, Desk
 from web import create_app
-from web.operations import OPERATIONS
-from web.starting import ENTRY
+from web.operations import ENTRY, OPERATIONS
 
 API_KEYS = ("first-key-0123456789", "second-key-0123456789")
 
