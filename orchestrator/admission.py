@@ -6,6 +6,7 @@ encrypted, and a start key is bound to the body that it came with.
 
 from dataclasses import dataclass, replace
 
+from orchestrator.beginning import AT_ONCE, Beginning
 from orchestrator.definition import Definition
 from orchestrator.errors import ContextError, Fault
 from orchestrator.fitting import faults_in
@@ -30,6 +31,7 @@ class Wish:
     key: str | None = None
     traceparent: str | None = None
     body: Json = None
+    beginning: Beginning = AT_ONCE
 
 
 def admit(definition: Definition, wish: Wish, sealer: Sealer) -> Start:
@@ -47,6 +49,7 @@ def admit(definition: Definition, wish: Wish, sealer: Sealer) -> Start:
         body_hash=None if wish.key is None else sealer.fingerprint(wish.context if wish.body is None else wish.body),
         traceparent=wish.traceparent,
         actor=wish.actor,
+        beginning=wish.beginning,
     )
 
 

@@ -14,7 +14,9 @@ from orchestrator.jsontype import Json
 
 log = logging.getLogger("orchestrator")
 
-SHOWN = ("attempt status durationMs delayMs effect outcome worker ending compensation by from to compensate").split()
+SHOWN = (
+    "attempt status durationMs delayMs effect outcome worker ending compensation by from to compensate beginsAt"
+).split()
 """The details of an event that a line shows, in this order."""
 
 _WARNINGS = frozenset(

@@ -27,6 +27,9 @@ from orchestrator.states import (
 UNDO = ":undo"
 
 
+START = "start"
+"""What a step waits for whose workflow is not to begin yet."""
+
 UNCHANGED: Final[Json] = object()
 """Stands for a result or an error that the move left as the ledger has it."""
 

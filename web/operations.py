@@ -8,7 +8,7 @@ from orchestrator.jsontype import Json
 from orchestrator.ledger.ordering import ACTIONS, MOST
 from web import parameters
 from web.parameters import Parameter
-from web.schemas import CONTEXT, ref, rows
+from web.schemas import BEGINNING, CONTEXT, ref, rows
 
 JSON = "application/json"
 
@@ -41,10 +41,18 @@ _START = {
 }
 
 
-def start_of(schema: Json, summary: str) -> Operation:
+def start_of(schema: Json, summary: str, query: Sequence[Parameter] = ()) -> Operation:
     """Starting a workflow with a body of this schema."""
     return Operation(
-        "start", summary, ref("Started"), 202, body={JSON: schema}, keyed=True, problems=_START, scope=Scope.START
+        "start",
+        summary,
+        ref("Started"),
+        202,
+        query,
+        body={JSON: schema},
+        keyed=True,
+        problems=_START,
+        scope=Scope.START,
     )
 
 
@@ -58,7 +66,7 @@ def _order(summary: str, query: Sequence[Parameter] = ()) -> Operation:
 
 _WISH: Json = {
     "type": "object",
-    "properties": {"type": {"type": "string"}, "definition": ref("Definition"), "context": CONTEXT},
+    "properties": {"type": {"type": "string"}, "definition": ref("Definition"), "context": CONTEXT, **BEGINNING},
     "oneOf": [{"required": ["type"]}, {"required": ["definition"]}],
     "additionalProperties": False,
 }

@@ -105,6 +105,10 @@ FILTERS = (
 LISTING = (*FILTERS, _CURSOR, _limit(50, 500))
 ONE = (_chosen("view", "How much is shown.", View),)
 EVENTS = (_CURSOR, _limit(200, 1000))
+BEGINNING = (
+    Parameter("delay", "How long to put the start off: seconds, or such as 15m or 30d.", _text, {"type": "string"}),
+    Parameter("notBefore", "The time before which nothing is called, with its zone.", _text, _TIME),
+)
 CANCEL = (
     Parameter(
         "compensate",

@@ -29,6 +29,10 @@ MAYBE_TIME = {"type": ["string", "null"], "format": "date-time"}
 MAYBE_WHOLE = {"type": ["integer", "null"]}
 WHOLE = {"type": "integer"}
 CONTEXT = {"type": "object", "description": "The context; sensitive fields are masked where it is shown."}
+BEGINNING = {
+    "delay": {"type": ["number", "string"], "description": "Seconds, or such as 15m or 30d: how long it is put off."},
+    "notBefore": {**TIME, "description": "Nothing is called before this time; at most 366 days away."},
+}
 CURSOR = {"type": ["string", "null"], "description": "For the page after this one; null where there is none."}
 ERROR = {
     "type": ["object", "null"],

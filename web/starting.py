@@ -8,8 +8,9 @@ from flask import Blueprint, Flask, Response, jsonify, request, url_for
 from werkzeug.exceptions import BadRequest
 
 from orchestrator.admission import Wish, admit, fault_of_key
+from orchestrator.beginning import Beginning, read_beginning
 from orchestrator.definition import Definition
-from orchestrator.errors import ContextError, DefinitionError, Fault
+from orchestrator.errors import ContextError, DefinitionError, Fault, FaultyInput
 from orchestrator.jsontype import Json
 from orchestrator.ledger.starting import start
 from orchestrator.ledger.views.summary import PROCESSING
@@ -18,10 +19,11 @@ from orchestrator.tracing import accepted
 from web.bodies import json_object
 from web.guarding import actor
 from web.operations import ENTRY
-from web.parameters import NONE, query
+from web.parameters import BEGINNING, NONE, query
 from web.parts import parts
 
 bp = Blueprint("starting", __name__)
+_FIELDS = ("type", "definition", "context", "delay", "notBefore")
 
 
 def register_entries(app: Flask, definitions: Mapping[str, Definition]) -> None:
@@ -33,8 +35,13 @@ def register_entries(app: Flask, definitions: Mapping[str, Definition]) -> None:
 
 
 def _start_entry(definition: Definition) -> Response:
-    query(NONE)
-    return _started(definition, json_object())
+    faults: list[Fault] = []
+    given = query(BEGINNING)
+    beginning = read_beginning(given, faults)
+    if faults:
+        raise FaultyInput(faults)
+    context = json_object()
+    return _started(definition, context, _whole(context, given), beginning)
 
 
 @bp.post("/api/workflows")
@@ -43,10 +50,14 @@ def started() -> Response:
     query(NONE)
     body = json_object()
     _check_shape(body)
+    faults: list[Fault] = []
+    beginning = read_beginning(body, faults)
+    if faults:
+        raise ContextError(faults)
     context = body.get("context", {})
-    if "definition" in body:
-        return _started(_inline(body["definition"]), context, {"definition": body["definition"], "context": context})
-    return _started(_of_type(body["type"]), context)
+    definition = _inline(body["definition"]) if "definition" in body else _of_type(body["type"])
+    beside = {name: value for name, value in body.items() if name not in ("type", "context")}
+    return _started(definition, context, _whole(context, beside), beginning)
 
 
 def start_key() -> str | None:
@@ -65,9 +76,14 @@ def accepted_answer(workflow_id: str) -> Response:
     return response
 
 
-def _started(definition: Definition, context: Json, body: Json = None) -> Response:
+def _whole(context: Json, given: dict[str, Json]) -> Json:
+    """What a start key is bound to: the context alone where nothing was said beside it."""
+    return {"context": context, **given} if given else None
+
+
+def _started(definition: Definition, context: Json, body: Json, beginning: Beginning) -> Response:
     trace = accepted(request.headers.get("traceparent"))
-    wish = Wish(context, actor(), key=start_key(), traceparent=trace, body=body)
+    wish = Wish(context, actor(), key=start_key(), traceparent=trace, body=body, beginning=beginning)
     new = start(parts().ledger, definition, admit(definition, wish, parts().sealer))
     parts().publish(new.publication)
     return accepted_answer(new.workflow_id)
@@ -75,9 +91,9 @@ def _started(definition: Definition, context: Json, body: Json = None) -> Respon
 
 def _check_shape(body: dict[str, Json]) -> None:
     faults = [
-        Fault(name[:70], "is no field of a start; there are type, definition, context")
+        Fault(name[:70], f"is no field of a start; there are {', '.join(_FIELDS)}")
         for name in body
-        if name not in ("type", "definition", "context")
+        if name not in _FIELDS
     ]
     if ("type" in body) == ("definition" in body):
         faults.append(Fault("type", "give either the type of a definition that there is, or a definition"))

@@ -12,11 +12,12 @@ from orchestrator.cli.context import Context
 from orchestrator.cli.exits import FAILED
 from orchestrator.cli.orders import actor
 from orchestrator.cli.workflows import as_json_option
-from orchestrator.errors import NotFound
+from orchestrator.errors import ContextError, Fault, NotFound
 from orchestrator.jsontype import Json
 from orchestrator.settings import Settings
 
 if TYPE_CHECKING:
+    from orchestrator.beginning import Beginning
     from orchestrator.definition import Definition
     from orchestrator.ledger import Ledger
 
@@ -28,9 +29,19 @@ LONELY_SECONDS = 3.0
 @click.argument("type_", metavar="TYPE")
 @click.option("--context", type=Context(), default="{}", help="The context: a file, JSON, or - for standard input.")
 @click.option("--key", help="Start key: the same key gives the same workflow, not another one.")
+@click.option("--delay", help="Put it off: seconds, or such as 15m or 30d.")
+@click.option("--not-before", metavar="TIME", help="Put it off until a time, such as 2026-01-31T12:00:00Z.")
 @click.option("--wait", is_flag=True, help="Follow it to its end; exit status 1 where it does not complete.")
 @as_json_option
-def start(type_: str, context: Json, key: str | None, wait: bool, as_json: bool) -> None:
+def start(
+    type_: str,
+    context: Json,
+    key: str | None,
+    delay: str | None,
+    not_before: str | None,
+    wait: bool,
+    as_json: bool,
+) -> None:
     """Start a workflow of a type: one of the definitions in the folder ORCHESTRATOR_DEFINITIONS.
 
     \b
@@ -44,8 +55,10 @@ def start(type_: str, context: Json, key: str | None, wait: bool, as_json: bool)
 
     settings = Settings.from_environment()
     definition = _definition(settings, type_)
+    given = {name: text for name, text in (("delay", delay), ("notBefore", not_before)) if text is not None}
     with opened_ledger(settings) as ledger:
-        wanted = admit(definition, Wish(context, actor(), key=key), Sealer(settings.key().split(",")))
+        wish = Wish(context, actor(), key=key, body=_body(context, given), beginning=_beginning(given))
+        wanted = admit(definition, wish, Sealer(settings.key().split(",")))
         send = sender()
         started = starting.start(ledger, definition, wanted)
         send(started.publication)
@@ -53,6 +66,21 @@ def start(type_: str, context: Json, key: str | None, wait: bool, as_json: bool)
             sys.exit(_wait(ledger, started.workflow_id, as_json))
     told = {"workflowId": started.workflow_id, "status": "processing"}
     tell(told, as_json=as_json, draw=lambda told: str(told["workflowId"]))
+
+
+def _body(context: Json, given: dict[str, Json]) -> Json:
+    """What a start key is bound to, as where the API takes it."""
+    return {"context": context, **given} if given else None
+
+
+def _beginning(given: dict[str, Json]) -> "Beginning":
+    from orchestrator.beginning import read_beginning
+
+    faults: list[Fault] = []
+    beginning = read_beginning(given, faults)
+    if faults:
+        raise ContextError(faults)
+    return beginning
 
 
 def _definition(settings: Settings, wanted: str) -> "Definition":

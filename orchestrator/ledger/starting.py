@@ -6,6 +6,7 @@ import uuid_utils
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from orchestrator.beginning import AT_ONCE, Beginning
 from orchestrator.changes import log_changes
 from orchestrator.definition import Definition
 from orchestrator.errors import StartKeyReused
@@ -13,6 +14,7 @@ from orchestrator.jsontype import Json
 from orchestrator.ledger.book import Ledger
 from orchestrator.ledger.rows import new_step
 from orchestrator.ledger.tables import events, steps, workflows
+from orchestrator.moments import iso
 from orchestrator.moves.starting import first_steps
 from orchestrator.states import Compensation, WorkflowStatus
 from orchestrator.workflow import Event, Publication
@@ -23,7 +25,7 @@ class Start:
     """What a client asked for. `context` has its sensitive fields masked, `sealed` holds them encrypted.
 
     `key` is the client's `Idempotency-Key`, `body_hash` tells whether it came with the same body again; `actor` goes
-    into the audit log.
+    into the audit log. `beginning` says when the first steps are to be called.
     """
 
     context: Json
@@ -32,14 +34,16 @@ class Start:
     body_hash: str | None = None
     traceparent: str | None = None
     actor: str = "client"
+    beginning: Beginning = AT_ONCE
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The workflow, new or not, and what is to be sent for it."""
+    """The workflow, new or not, and what is to be sent for it; `begin_at` is set where a new one is put off."""
 
     workflow_id: str
     publication: Publication
+    begin_at: float | None = None
     existed: bool = False
 
 
@@ -73,29 +77,34 @@ def start_in(ledger: Ledger, connection: Connection, definition: Definition, wan
     now = ledger.database.now(connection)
     workflow_id = str(uuid_utils.uuid7())
     ledger.definitions.keep(connection, definition, now)
-    connection.execute(insert(workflows), _workflow_row(workflow_id, definition, wanted, now))
-    rows, publication = first_steps(workflow_id, definition, now)
+    begin_at = wanted.beginning.at(now)
+    connection.execute(insert(workflows), _workflow_row(workflow_id, definition, wanted, now, begin_at))
+    rows, publication = first_steps(workflow_id, definition, now, begin_at)
     connection.execute(insert(steps), [new_step(workflow_id, row) for row in rows])
-    event = _first_event(definition, wanted)
+    event = _first_event(definition, wanted, begin_at)
     connection.execute(
         insert(events),
         {"workflow_id": workflow_id, "at": now, "type": event.type, "step": None, "details": event.details},
     )
-    return Started(workflow_id, publication)
+    return Started(workflow_id, publication, begin_at)
 
 
 def log_started(started: Started, definition: Definition, wanted: Start) -> None:
     """The line that says so, once the transaction is committed."""
-    log_changes(started.workflow_id, definition.type, [_first_event(definition, wanted)])
+    log_changes(started.workflow_id, definition.type, [_first_event(definition, wanted, started.begin_at)])
 
 
-def _first_event(definition: Definition, wanted: Start) -> Event:
+def _first_event(definition: Definition, wanted: Start, begin_at: float | None) -> Event:
     details = {"type": definition.type, "version": definition.version, "by": wanted.actor}
+    if begin_at is not None:
+        details["beginsAt"] = str(iso(begin_at))
     return Event("workflow.started", details=details)
 
 
-def _workflow_row(workflow_id: str, definition: Definition, wanted: Start, now: float) -> dict[str, Json]:
-    deadline_at = None if definition.deadline is None else now + definition.deadline
+def _workflow_row(
+    workflow_id: str, definition: Definition, wanted: Start, now: float, begin_at: float | None
+) -> dict[str, Json]:
+    deadline_at = None if definition.deadline is None else (begin_at or now) + definition.deadline
     return {
         "id": workflow_id,
         "type": definition.type,

@@ -113,11 +113,11 @@ def go_on(workflow: Workflow, now: float) -> None:
     """Send everything that is ready; from here on the ledger brings each step, no canvas."""
     workflow.head.replanned = True
     for step in workflow.all():
-        if step.status is not StepStatus.PENDING:
+        if step.status not in (StepStatus.PENDING, StepStatus.WAITING):
             continue
         if step.carrier is not Carrier.ALONE:
             workflow.change(step.name).carrier = Carrier.ALONE
-        if is_ready(workflow, step):
+        if step.status is StepStatus.PENDING and is_ready(workflow, step):
             make_ready(workflow, workflow.change(step.name), now)
     complete_if_done(workflow, now)
 

@@ -4,7 +4,7 @@ from orchestrator.jsontype import Json
 from orchestrator.moves.undoing import begin_undo
 from orchestrator.outcome import StepError
 from orchestrator.states import StepStatus, WorkflowStatus
-from orchestrator.workflow import Kind, StepState, Workflow
+from orchestrator.workflow import START, Kind, StepState, Workflow
 
 
 def begin_failing(workflow: Workflow, ending: WorkflowStatus, error: Json, now: float) -> None:
@@ -54,7 +54,11 @@ def drained(workflow: Workflow, now: float) -> None:
 
 
 def _give_up(workflow: Workflow, step: StepState, now: float) -> None:
-    """A step that waits for its next attempt will not have it."""
+    """A step that waits for its next attempt will not have it; one that waits for its workflow to begin never began."""
+    if step.waiting_for == START:
+        workflow.change(step.name).move(StepStatus.PENDING)
+        step.waiting_for = step.wake_at = None
+        return
     workflow.close(step, StepStatus.FAILED, now)
     error = StepError("cancelled", "the workflow began to fail before the next attempt")
     workflow.record("step.failed", step.name, error=error.as_json(), effect=step.effect.value)

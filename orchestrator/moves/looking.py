@@ -3,10 +3,11 @@
 from orchestrator.moves.advancing import is_ready, leave_canvas, make_ready
 from orchestrator.moves.failing import begin_failing, drained
 from orchestrator.moves.settling import fail_for_good, fail_without_call
+from orchestrator.moves.starting import begin
 from orchestrator.moves.timing import overdue
 from orchestrator.outcome import StepError
 from orchestrator.states import Effect, StepStatus, WorkflowStatus
-from orchestrator.workflow import Kind, StepState, Workflow
+from orchestrator.workflow import START, Kind, StepState, Workflow
 
 MOST_LOSSES = 3
 """How many workers a step may take with it before it is failed: a call that kills workers must not go on for ever."""
@@ -22,6 +23,8 @@ def look(workflow: Workflow, name: str, now: float) -> None:
     match step.status:
         case StepStatus.WAITING | StepStatus.PENDING if late is not None:
             fail_without_call(workflow, step, late, now)
+        case StepStatus.WAITING if step.waiting_for == START:
+            begin(workflow, now)
         case StepStatus.WAITING:
             step.move(StepStatus.PENDING)
             step.waiting_for = None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from orchestrator.jsontype import Json
 from orchestrator.moments import iso
 from orchestrator.states import FINAL, Compensation, StepStatus, WorkflowStatus
-from orchestrator.workflow import Kind, StepState, undone_by
+from orchestrator.workflow import START, Kind, StepState, undone_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +109,8 @@ def _of_step(standing: Standing, step: StepState) -> Reason:
     match step.status:
         case StepStatus.RUNNING:
             return _running(standing, step)
+        case StepStatus.WAITING if step.waiting_for == START:
+            return Reason("its time: the start was put off", "the time; or cancel", step.name, step.wake_at)
         case StepStatus.WAITING:
             error = standing.errors.get(step.name)
             after = f", after attempt {step.attempts} ended with: {_told(error)}" if error is not None else ""
