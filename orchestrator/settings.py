@@ -40,6 +40,7 @@ NAMES = (
     "LOG_FORMAT",
     "RETENTION",
     "STUCK_AFTER",
+    "METRICS_PORT",
 )
 _CENTURY = 36_500 * 86_400
 _FAMILIES = ("VAR_", "SECRET_", "TEST_")
@@ -78,7 +79,8 @@ class Settings:
     processes of one host. `allow_hosts` holds lower-case host names, addresses and networks that steps may call
     although they are loopback or private. `notify` are Apprise's URLs, or webhooks. `retention` and `stuck_after` are
     seconds: how long finished workflows are kept (None: for ever), and after how long without an event an unfinished
-    one counts as stuck.
+    one counts as stuck. `metrics_port` is where a worker process shows its metrics; of several on one host the second
+    takes the next port, and so on.
     """
 
     database_url: str
@@ -99,6 +101,7 @@ class Settings:
     log_format: LogFormat = "console"
     retention: float | None = None
     stuck_after: float = 3_600.0
+    metrics_port: int | None = None
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -124,6 +127,7 @@ class Settings:
             log_format=reading.get("LOG_FORMAT", texts.log_format, "console"),
             retention=reading.get("RETENTION", texts.duration(60, _CENTURY), None),
             stuck_after=reading.get("STUCK_AFTER", texts.duration(1, _CENTURY), 3_600.0),
+            metrics_port=reading.get("METRICS_PORT", texts.count(1, 65_535), None),
         )
         reading.end()
         return settings

@@ -7,6 +7,7 @@ canvas       fragments of the plan → chains, groups and chords
 dispatch     sending them, which may fail without harm
 bench        what a worker process holds: ledger, HTTP session, its name
 queue        which messages wait
+metering     what this process counts, and the port where it shows that
 heart        the thread that shows that this worker lives
 reconciler   the thread that finds what should be moving and is not
 tending      threads beside it: ops are told, what is stuck is found, what is old is deleted

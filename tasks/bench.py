@@ -23,6 +23,7 @@ from orchestrator.standing import Standing
 from tasks.app import app
 from tasks.dispatch import Dispatch
 from tasks.heart import Heart
+from tasks.metering import count, serve
 from tasks.queue import RedisQueue
 from tasks.reconciler import Reconciler
 from tasks.tending import Tending, tended
@@ -67,6 +68,7 @@ def _set_up() -> Held:
     )
     around = Surroundings(settings.vars, settings.secrets, Sealer(settings.key().split(",")))
     bench = Bench(name, Clerk(ledger), caller, around, publish, parked=reconciler.hurry, standing=standing)
+    count(settings, ledger.database)
     made = Held(bench, ledger, Heart(ledger, name, standing), reconciler, tended(settings, ledger))
     for thread in (made.heart, reconciler, *made.tending):
         thread.start()
@@ -76,6 +78,7 @@ def _set_up() -> Held:
 @worker_ready.connect
 def _begin(**_: object) -> None:
     held()
+    serve(Settings.from_environment())
 
 
 # Celery's own signals of a shutdown come before the running calls have ended: until then this worker must show that it

@@ -34,7 +34,7 @@ class RedisQueue:
             messages = self._client.lrange(self._name, -LOOKED_AT, -1)
         except redis.RedisError as error:
             raise Unavailable(f"Redis does not answer: {error}") from error
-        return [key for message in messages if (key := _step_of(message)) is not None]
+        return [key for message in messages if (key := step_of(message)) is not None]
 
     def in_hand(self) -> list[Key]:
         """The steps whose messages this worker process has received and not begun: its threads are all busy."""
@@ -47,7 +47,8 @@ class RedisQueue:
         self._client.close()
 
 
-def _step_of(message: bytes | str) -> Key | None:
+def step_of(message: bytes | str) -> Key | None:
+    """The step (workflow id, name) that a message of the queue is about; None where it is about none."""
     try:
         args: Json = json.loads(base64.b64decode(json.loads(message)["body"]))[0]
         workflow_id, step = args

@@ -3,8 +3,10 @@
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable
 
+from orchestrator import meters
 from orchestrator.errors import Unavailable
 from orchestrator.ledger import Ledger
 from orchestrator.ledger.due import next_due
@@ -62,6 +64,7 @@ class Reconciler(threading.Thread):
         if self._standing.steady_for() >= STEADY:
             for name in bury(self._ledger):
                 log.warning("worker %s is lost; its steps are taken over", name)
-        reconcile(self._ledger, self._queue, self._publish)
+        began = time.monotonic()
+        meters.looked(reconcile(self._ledger, self._queue, self._publish), time.monotonic() - began)
         soonest = next_due(self._ledger)
         return IDLE if soonest is None else min(IDLE, max(soonest, 0.01))

@@ -8,7 +8,19 @@ from orchestrator.definition import Definition
 from orchestrator.ledger import Ledger
 from orchestrator.settings import Settings
 from orchestrator.workflow import Publication
-from web import bulk, controlling, dashboard, definitions, guarding, health, openapi, problems, starting, workflows
+from web import (
+    bulk,
+    controlling,
+    dashboard,
+    definitions,
+    guarding,
+    health,
+    metrics,
+    openapi,
+    problems,
+    starting,
+    workflows,
+)
 from web.bodies import MOST_BYTES
 from web.parts import EXTENSION, assembled
 
@@ -36,5 +48,6 @@ def create_app(
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     starting.register_entries(app, parts.definitions)
+    metrics.register(app, parts)
     dashboard.register(app, parts.settings)
     return app

@@ -40,7 +40,10 @@ class MisdirectedRequest(HTTPException):
 
 
 def register(app: Flask, settings: Settings) -> None:
-    """Ask for one of the keys under /api, and add the headers everywhere. No CORS: other sites' pages get nothing."""
+    """Ask for one of the keys under /api and at /metrics, and add the headers everywhere.
+
+    No CORS: other sites' pages get nothing.
+    """
     keys, names = settings.api_keys, own_hosts(settings.public_url)
 
     @app.before_request
@@ -52,7 +55,7 @@ def register(app: Flask, settings: Settings) -> None:
     @app.before_request
     def ask_for_key() -> None:
         g.key = None
-        if keys and request.path.startswith("/api/") and request.path not in OPEN:
+        if keys and (request.path.startswith("/api/") or request.path == "/metrics") and request.path not in OPEN:
             let_in(_known(keys))
             require(needed(request.endpoint, request.method))
 

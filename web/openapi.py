@@ -17,7 +17,7 @@ from web.schemas import CONTEXT, ID, SCHEMAS, TEXT, ref
 
 bp = Blueprint("openapi", __name__, url_prefix="/api")
 _PROBLEM = "application/problem+json"
-_HTML = "openapi.page"
+_MEDIA = {"openapi.page": "text/html", "metrics.shown": "text/plain"}
 
 
 @bp.get("/openapi.json")
@@ -90,7 +90,7 @@ def _led(schema: Json, name: str) -> Json:
 
 
 def _operation(rule: Rule, operation: Operation) -> Json:
-    media = "text/html" if rule.endpoint == _HTML else JSON
+    media = _MEDIA.get(rule.endpoint, JSON)
     answers = {str(operation.status): _answer(_MEANING[operation.status], media, operation.answer)}
     if operation.query:
         answers["400"] = _answer("A query parameter is wrong.", _PROBLEM, ref("Problem"))

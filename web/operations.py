@@ -158,6 +158,7 @@ OPERATIONS: dict[str, Operation] = {
         body={JSON: ref("Definition"), "application/yaml": {"type": "string"}},
         problems={422: "It has faults; `faults` lists them."},
     ),
+    "metrics.shown": Operation("about", "Metrics for Prometheus", {"type": "string"}),
     "openapi.document": Operation("about", "This document", {"type": "object"}),
     "openapi.page": Operation("about", "This document as a page", {"type": "string"}),
     "health.alive": Operation("about", "Does the process live", ref("Health")),
@@ -172,7 +173,7 @@ ENTRY = "entry "
 
 
 def needed(endpoint: str | None, method: str) -> Scope:
-    """What a key must be allowed to for this call; what no table names is looked at by readers, changed by operators."""
+    """What a key must be allowed to for this call; what no table names, readers see and operators change."""
     if endpoint is not None and endpoint.startswith(ENTRY):
         return Scope.START
     if endpoint in OPERATIONS:

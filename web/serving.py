@@ -12,6 +12,7 @@ from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
 
 from orchestrator.errors import SettingsError
+from orchestrator.exposition import share
 from orchestrator.logs import set_up
 from orchestrator.reading import read_folder
 from orchestrator.settings import Settings
@@ -39,6 +40,8 @@ def serve(settings: Settings, host: str = "127.0.0.1", port: int = 8000) -> None
     check_port(host, port)
     set_up(settings.log_level, settings.log_format)
     logging.captureWarnings(True)
+    if _processes(settings) > 1:
+        share()  # whichever process is asked for /metrics answers for all
     _Server(settings, host, port).run()
 
 

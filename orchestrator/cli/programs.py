@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from orchestrator.cli.asking import answers
 from orchestrator.embedded import EmbeddedRedis
 from orchestrator.keeper import Program
-from orchestrator.settings import Settings
+from orchestrator.settings import PREFIX, Settings
 
 PYTHON = (sys.executable, "-P", "-m")
 
@@ -33,6 +33,13 @@ def services(host: str, port: int, environment: Mapping[str, str]) -> Program:
     return Program("services", command, environment, ready=lambda: answers(url), grace=5)
 
 
+def _with_own_port(settings: Settings, environment: Mapping[str, str], number: int) -> Mapping[str, str]:
+    """Several processes cannot share the port for metrics: each takes the one after its neighbour's."""
+    if settings.metrics_port is None:
+        return environment
+    return {**environment, f"{PREFIX}METRICS_PORT": str(settings.metrics_port + number - 1)}
+
+
 def workers(
     settings: Settings,
     environment: Mapping[str, str],
@@ -51,7 +58,7 @@ def workers(
                 f"--hostname=orchestrator{'' if single else f'-{number}'}@%h",
                 *options,
             ],
-            environment,
+            _with_own_port(settings, environment, number),
             ready,
         )
         for number in range(1, settings.processes + 1)

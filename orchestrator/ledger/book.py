@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from sqlalchemy import Connection
 
+from orchestrator import meters
 from orchestrator.changes import log_changes
 from orchestrator.errors import Unavailable
 from orchestrator.jsontype import Json
@@ -106,9 +107,10 @@ class Ledger:
 
 
 def log_all(workflows: Mapping[str, Workflow]) -> None:
-    """A line for each change of state that was committed."""
+    """A line for each change of state that was committed; who counts them is told as well."""
     for workflow in workflows.values():
         log_changes(workflow.head.id, workflow.head.type, workflow.events)
+        meters.moved(workflow)
 
 
 def _make(move: Move[Reply], workflow: Workflow | None, now: float) -> Made[Reply]:
