@@ -42,11 +42,12 @@ def admit(definition: Definition, wish: Wish, sealer: Sealer) -> Start:
     if faults:
         raise ContextError(faults)
     masked, fields = split(wish.context, definition.sensitive)
+    body = wish.context if wish.body is None else wish.body
     return Start(
         context=masked,
         sealed=sealer.seal(fields),
         key=wish.key,
-        body_hash=None if wish.key is None else sealer.fingerprint(wish.context if wish.body is None else wish.body),
+        body_hashes=() if wish.key is None else sealer.fingerprints(body),
         traceparent=wish.traceparent,
         actor=wish.actor,
         beginning=wish.beginning,

@@ -76,7 +76,7 @@ def attempt(bench: Bench, workflow_id: str, step: str) -> Settled | Refusal:
     if not isinstance(claimed, Materials):
         bench.publish(taken.publication)
         return claimed or Refusal.UNKNOWN
-    outcome, called = outcome_of(claimed, bench, still_ours)
+    outcome, called = _safely(bench, claimed, still_ours)
     share = random.random()  # noqa: S311 - jitter, not a secret
     settle = Settle(workflow_id, step, claimed.attempt, outcome, share, called)
     # The call was made: its outcome is worth waiting for a database that is away for a while.
@@ -85,6 +85,16 @@ def attempt(bench: Bench, workflow_id: str, step: str) -> Settled | Refusal:
     if made.reply is Settled.PARKED:
         bench.parked()
     return made.reply if made.reply is not None else Settled.LATE
+
+
+def _safely(bench: Bench, materials: Materials, still_ours: Holds) -> tuple[Outcome, Mapping[str, Json]]:
+    """The outcome, whatever happens: a step that is claimed must be settled, or it waits for its lease to end."""
+    try:
+        return outcome_of(materials, bench, still_ours)
+    except Exception as error:
+        log.exception("an attempt of %s ended unexpectedly", materials.step.name)
+        reason = StepError("internal", f"the worker could not make the call, or not understand it: {error!r}"[:300])
+        return Failed(reason, Effect.UNKNOWN, retryable=materials.call.idempotent), NO_CALL
 
 
 def outcome_of(materials: Materials, means: Means, still_ours: Holds) -> tuple[Outcome, Mapping[str, Json]]:

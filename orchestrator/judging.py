@@ -10,8 +10,8 @@
 | 408, 425, 429 | failed: `http` | none | yes |
 | other 4xx; 101; 300 to 308 that were not followed | failed: `http` | none (303: unknown) | no |
 | 501, 505 | failed: `http` | none | no |
-| 502, 504, 520 to 527, 598, 599 | failed: `http` | unknown: a gateway answered, which does not know | yes |
-| other 5xx | failed: `http` | none: the service itself says that it did not do it | yes |
+| 503 | failed: `http` | none: the service says that it did not begin | yes |
+| other 5xx | failed: `http` | unknown: it may have broken after the work was done, or a gateway answered | yes |
 | a status that HTTP does not have (600 to 999) | failed: `http` | unknown | no |
 | `dns`, `refused`, `connect`, `tls`: nothing was sent | failed | none | yes |
 | the same at an address that a redirect named | failed | as the redirect: none (303: unknown) | yes |
@@ -25,7 +25,10 @@
 on 503 with `Retry-After`. Where a definition says `retry.on`, that alone decides what is retried, of a call that is not
 idempotent too; only `blocked`, `request` and `expression` never are. `Retry-After` counts on 429 and 503 alone.
 
-Status codes: RFC 9110, RFC 8470 (425), RFC 6585 (429); 520 to 527 are Cloudflare's, 598 and 599 proxies' time-outs.
+A 409 under the key of an attempt whose outcome is unknown says that this one may still be under way: the settle makes
+it worth another attempt (`moves.settling`).
+
+Status codes: RFC 9110, RFC 8470 (425), RFC 6585 (429).
 """
 
 from collections.abc import Mapping
@@ -43,7 +46,7 @@ from orchestrator.states import Effect
 
 _RETRYABLE_4XX = frozenset({408, 425, 429})
 _FINAL_5XX = frozenset({501, 505})
-_GATEWAY = frozenset({502, 504, *range(520, 528), 598, 599})
+_NOT_BEGUN = _FINAL_5XX | {503}
 _SEE_OTHER = 303
 _OVERLOADED = frozenset({429, 503})
 _UNSENT = frozenset({"dns", "refused", "connect", "tls"})
@@ -101,9 +104,9 @@ def effect_of(status: int) -> Effect:
     """What a service did that answered with `status`."""
     if 200 <= status < 300:
         return Effect.DONE
-    if status == _SEE_OTHER or status in _GATEWAY or not 100 <= status < 600:
-        return Effect.UNKNOWN
-    return Effect.NONE
+    if 100 <= status < 500:
+        return Effect.UNKNOWN if status == _SEE_OTHER else Effect.NONE
+    return Effect.NONE if status in _NOT_BEGUN else Effect.UNKNOWN
 
 
 def is_worth_a_retry(status: int) -> bool:

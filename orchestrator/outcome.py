@@ -13,8 +13,8 @@ class StepError:
     Kinds: `http` (an answer that is not a success), `refused`, `dns`, `connect` and `tls` (nothing was sent),
     `timeout` and `dropped` (sent, no whole answer), `blocked` (the address may not be called), `request` (the request
     cannot be sent as it is written), `answer` (an answer that cannot be kept), `expression`, `rejected` (the `success`
-    expression said no), `lost` (the worker died), `deadline`, `cancelled`. A workflow's error may
-    also be `ended` (by a step, as its definition says).
+    expression said no), `lost` (the worker died), `internal` (a fault of the orchestrator itself), `deadline`,
+    `cancelled`. A workflow's error may also be `ended` (by a step, as its definition says).
     """
 
     kind: str

@@ -20,7 +20,7 @@ class Sealer:
     def __init__(self, keys: Iterable[str]) -> None:
         secrets = [key.encode() for key in keys]
         self._fernet = MultiFernet([Fernet(secret) for secret in secrets])
-        self._fingerprints = secrets[0]
+        self._secrets = secrets
 
     def seal(self, fields: Mapping[str, Json]) -> str | None:
         """Sensitive fields by their path, encrypted; None where there are none."""
@@ -39,10 +39,10 @@ class Sealer:
             ) from None
         return opened
 
-    def fingerprint(self, body: Json) -> str:
-        """Tells equal bodies apart from others without keeping anything of them."""
-        text = json.dumps(body, sort_keys=True, separators=(",", ":"))
-        return hmac.new(self._fingerprints, text.encode(), hashlib.sha256).hexdigest()
+    def fingerprints(self, body: Json) -> tuple[str, ...]:
+        """Tell equal bodies from others without keeping anything of them: one a key, the one to be kept first."""
+        text = json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
+        return tuple(hmac.new(secret, text, hashlib.sha256).hexdigest() for secret in self._secrets)
 
 
 def split(context: Json, paths: Iterable[str]) -> tuple[Json, dict[str, Json]]:

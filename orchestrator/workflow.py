@@ -102,7 +102,10 @@ class StepState:
 
 @dataclass(slots=True)
 class Head:
-    """A workflow's own row, without its output; `context`, `sealed` and `traceparent` are read for claims only."""
+    """A workflow's own row, without its output; `context`, `sealed` and `traceparent` are read for claims only.
+
+    `rerun_as` is the newest fresh copy of it.
+    """
 
     id: str
     type: str
@@ -120,6 +123,7 @@ class Head:
     deadline_at: float | None = None
     wake_at: float | None = None
     error: Json = None
+    rerun_as: str | None = None
     context: Json = None
     sealed: str | None = None
     traceparent: str | None = None

@@ -87,6 +87,7 @@ def upgrade() -> None:
         sa.Column("start_key", sa.Text(), nullable=True),
         sa.Column("start_hash", sa.Text(), nullable=True),
         sa.Column("traceparent", sa.Text(), nullable=True),
+        sa.Column("rerun_as", sa.Text(), nullable=True),
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("completed_at", sa.Double(), nullable=True),
         sa.Column("deadline_at", sa.Double(), nullable=True),

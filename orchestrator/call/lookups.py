@@ -39,6 +39,8 @@ class Lookups:
             found = self._join(host, port).result(seconds)
         except TimeoutError:
             raise Unanswered("dns", f"looking up {host} took too long") from None
+        except RuntimeError as error:  # the system lets this process have no further thread
+            raise Unanswered("dns", f"{host} cannot be looked up: {error}") from None
         if isinstance(found, str):
             raise Unanswered("dns", f"{host} cannot be looked up: {found}")
         return found

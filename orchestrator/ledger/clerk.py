@@ -2,23 +2,37 @@
 
 One transaction is under way at a time; who comes meanwhile waits for the next one, which takes all that wait. Alone, a
 thread pays no delay for it; many pay for one commit, and those of one workflow for one lock.
+
+A commit whose answer is lost may have happened: such a move is made again, and says so. A claim that is made again
+gives its step to one thread only, as the clerk knows which steps are in its threads' hands.
 """
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
+from orchestrator import meters
 from orchestrator.errors import Unavailable
 from orchestrator.ledger.book import Ledger, Made, log_all
 from orchestrator.ledger.materials import Gathering, Materials
-from orchestrator.ledger.scopes import ReadSteps
+from orchestrator.ledger.scopes import Key, ReadSteps
 from orchestrator.moves.claiming import Claimed, Refusal
 from orchestrator.moves.move import Claim, Settle
 from orchestrator.moves.settling import Settled
+from orchestrator.workflow import Publication
 
 MOST = 100
 """Moves in one transaction at most: it must stay short for those who wait for its locks."""
 
+SHORT = 0.25
+"""Seconds that a transaction should take: after a longer one fewer moves share the next (one may change many rows)."""
+
+CLAIM_PATIENCE = 15.0
+"""Seconds for which a claim is made again while the database is away. Later the reconciler brings the step again."""
+
+Reply = TypeVar("Reply")
 Answered = Made[Materials | Refusal | Settled]
 
 
@@ -43,28 +57,38 @@ class Clerk:
         self._ledger = ledger
         self._waiting: list[_Ticket] = []
         self._desk = threading.Lock()
+        self._most = MOST
+        self._in_hand: set[Key] = set()
 
     def claim(self, workflow_id: str, step: str, worker: str) -> Made[Materials | Refusal]:
-        """Take the step for one attempt, with all that its request is made of, or say why it may not be taken."""
-        made = self._make(Claim(workflow_id, step, worker))
+        """Take the step for one attempt, with all that its request is made of, or say why it may not be taken.
+
+        While the database is away it is tried for `CLAIM_PATIENCE` seconds before Unavailable is raised.
+        """
+        move = Claim(workflow_id, step, worker)
+        again, until = replace(move, again=True), time.monotonic() + CLAIM_PATIENCE
+        made = _patiently(lambda: self._make(move), lambda: self._claim_again(again, until), CLAIM_PATIENCE)
         reply = made.reply if isinstance(made.reply, Materials | Refusal) else Refusal.UNKNOWN
         return Made(reply, made.publication)
 
     def settle(self, move: Settle, *, patience: float) -> Made[Settled]:
         """Record an outcome; while the database is away, try for `patience` seconds before raising Unavailable."""
-        give_up_at = time.monotonic() + patience
-        pause = 0.05
-        while True:
-            try:
-                made = self._make(move)
-            except Unavailable:
-                if time.monotonic() + pause > give_up_at:
-                    raise
-            else:
-                reply = made.reply if isinstance(made.reply, Settled) else Settled.LATE
-                return Made(reply, made.publication)
-            time.sleep(pause)
-            pause = min(pause * 2, 2.0)
+        try:
+            made = _patiently(lambda: self._make(move), lambda: self._make(replace(move, again=True)), patience)
+        finally:
+            self._in_hand.discard((move.workflow_id, move.step))
+        return Made(made.reply if isinstance(made.reply, Settled) else Settled.LATE, made.publication)
+
+    def _claim_again(self, move: Claim, until: float) -> Answered:
+        """Alone, so that two threads with a message each are not both given what one of them had been given."""
+        with self._desk:
+            if (move.workflow_id, move.step) in self._in_hand:
+                return Made(Refusal.HELD, Publication(move.workflow_id, ""))
+            if time.monotonic() > until:
+                raise Unavailable("the database has been away for too long to claim a step")
+            [made] = make_together(self._ledger, [move])
+            self._hand_out([move], [made])
+            return made
 
     def _make(self, move: Claim | Settle) -> Answered:
         ticket = _Ticket(move)
@@ -80,13 +104,15 @@ class Clerk:
 
     def _next(self) -> list[_Ticket]:
         """Those who wait longest. Others may join the end of the queue at any moment, nobody else leaves it."""
-        batch = self._waiting[:MOST]
+        batch = self._waiting[: self._most]
         del self._waiting[: len(batch)]
         return batch
 
     def _serve_batch(self, batch: Sequence[_Ticket]) -> None:
+        moves = [ticket.move for ticket in batch]
+        began = time.monotonic()
         try:
-            made = make_together(self._ledger, [ticket.move for ticket in batch])
+            made = make_together(self._ledger, moves)
         except Exception as error:
             # One move that cannot be made must not take the others with it.
             if len(batch) == 1 or isinstance(error, Unavailable):
@@ -102,8 +128,37 @@ class Clerk:
             for ticket in batch:
                 ticket.error = Unavailable("the thread that made the moves was told to end")
             raise
+        self._learn(time.monotonic() - began, len(batch))
+        self._hand_out(moves, made)
         for ticket, answer in zip(batch, made, strict=True):
             ticket.made = answer
+
+    def _learn(self, seconds: float, moves: int) -> None:
+        meters.batch(moves, seconds)
+        if seconds > SHORT:
+            self._most = max(1, min(moves, self._most) // 2)
+        elif self._most < MOST:
+            self._most += 1
+
+    def _hand_out(self, moves: Sequence[Claim | Settle], made: Sequence[Answered]) -> None:
+        for move, answer in zip(moves, made, strict=True):
+            if isinstance(answer.reply, Materials):
+                self._in_hand.add((move.workflow_id, move.step))
+
+
+def _patiently(first: Callable[[], Reply], again: Callable[[], Reply], patience: float) -> Reply:
+    """What `first` gives, or while the database is away, for `patience` seconds, what `again` gives."""
+    give_up_at = time.monotonic() + patience
+    attempt, pause = first, 0.05
+    while True:
+        try:
+            return attempt()
+        except Unavailable:
+            if time.monotonic() + pause > give_up_at:
+                raise
+        attempt = again
+        time.sleep(pause)
+        pause = min(pause * 2, 2.0)
 
 
 def make_together(ledger: Ledger, moves: Sequence[Claim | Settle]) -> list[Answered]:

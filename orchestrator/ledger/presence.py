@@ -1,6 +1,6 @@
 """Which workers are alive: each says so every few seconds; the steps of one that no longer does are due at once."""
 
-from sqlalchemy import Connection, and_, delete, insert, select, update
+from sqlalchemy import Connection, and_, delete, insert, select, tuple_, update
 
 from orchestrator.ledger.book import Ledger
 from orchestrator.ledger.tables import steps, workers
@@ -44,13 +44,20 @@ def bury(ledger: Ledger) -> list[str]:
     with ledger.database.transaction() as connection:
         now = ledger.database.now(connection)
         silent = list(connection.execute(select(workers.c.name).where(workers.c.seen_until < now)).scalars())
-        _release(connection, silent, now)
-        return silent
+        return _release(connection, silent, now)
 
 
-def _release(connection: Connection, names: list[str], now: float) -> None:
-    # Settles of a worker that was only slow meet this update on the step's row; either order is right, because the look
-    # that follows is made under the workflow's lock and finds what the settle left.
-    held = and_(steps.c.wake_at.is_not(None), steps.c.worker.in_(names), steps.c.status == StepStatus.RUNNING.value)
-    connection.execute(update(steps).where(held).values(wake_at=now))
-    connection.execute(delete(workers).where(workers.c.name.in_(names)))
+def _release(connection: Connection, names: list[str], now: float) -> list[str]:
+    """Make what they hold due, and forget those of them that hold nothing else. Gives back whom that were.
+
+    Settles of a worker that was only slow meet this update on the step's row; either order is right, because the look
+    that follows is made under the workflow's lock and finds what the settle left. Rows that somebody writes just now
+    are passed over, as he may wait for one that was changed here: they are due in the next round.
+    """
+    held = and_(steps.c.wake_at > now, steps.c.worker.in_(names), steps.c.status == StepStatus.RUNNING.value)
+    free = select(steps.c.workflow_id, steps.c.name).where(held).with_for_update(skip_locked=True)
+    connection.execute(update(steps).where(tuple_(steps.c.workflow_id, steps.c.name).in_(free)).values(wake_at=now))
+    busy = set(connection.execute(select(steps.c.worker).where(held).distinct()).scalars())
+    gone = [name for name in names if name not in busy]
+    connection.execute(delete(workers).where(workers.c.name.in_(gone)))
+    return gone

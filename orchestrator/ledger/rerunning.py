@@ -16,6 +16,7 @@ from orchestrator.ledger.rows import Rows
 from orchestrator.ledger.starting import Start, Started, existing, log_started, start_in
 from orchestrator.ledger.tables import events, steps, workflows
 from orchestrator.moves.taking_over import Kept, TakeOver, kept_for
+from orchestrator.states import FINAL
 from orchestrator.workflow import Event, Workflow
 
 
@@ -54,8 +55,8 @@ def rerun(
     With `start_from`, what had been done before that step or beside it is taken over; `edited` holds another context.
 
     With a start key a second call gives the copy that the first one made. Raises NotFound (also of the step),
-    StartKeyReused, and Conflict: while the workflow is not over, as two copies would then do the same things side by
-    side, and where something cannot be taken over.
+    StartKeyReused, and Conflict: while the workflow, or an earlier copy of it, is not over, as two would then do the
+    same things side by side, and where something cannot be taken over.
     """
     origin = origin_of(ledger, workflow_id)
     definition = origin.definition
@@ -84,8 +85,9 @@ def _wanted(origin: Origin, actor: str, key: str | None, start_from: str | None,
     if start_from is not None:
         body_hash += f" from {start_from}"
     if edited is None:
-        return Start(origin.context, origin.sealed, key, body_hash, actor=actor)
-    return Start(edited.context, edited.sealed, key, f"{body_hash} with {edited.body_hash}", actor=actor)
+        return Start(origin.context, origin.sealed, key, (body_hash,), actor=actor)
+    body_hashes = tuple(f"{body_hash} with {one}" for one in edited.body_hashes)
+    return Start(edited.context, edited.sealed, key, body_hashes, actor=actor)
 
 
 def _copy(
@@ -96,6 +98,8 @@ def _copy(
     [head], now = rows.lock([origin.workflow_id])
     if not head.final:
         raise Conflict(f"it is {head.status.value}: wait for its end, or cancel it, before starting a fresh copy")
+    if head.rerun_as is not None:
+        _refuse_while_running(connection, head.rerun_as)
     details = {"by": wanted.actor, "from": origin.workflow_id}
     kept: Mapping[str, Kept] = {}
     if start_from is not None:
@@ -104,6 +108,7 @@ def _copy(
     started = start_in(ledger, connection, origin.definition, wanted)
     details["to"] = started.workflow_id
     event = Event("workflow.rerun", details=details)
+    connection.execute(_RERUN_AS, {"b_id": head.id, "b_copy": started.workflow_id})
     row = {"at": now, "type": event.type, "step": None, "details": event.details}
     connection.execute(insert(events), [{"workflow_id": one, **row} for one in (head.id, started.workflow_id)])
     if not kept:
@@ -111,6 +116,12 @@ def _copy(
     connection.execute(_TAKE_ANSWERS, {"copy": started.workflow_id, "original": head.id, "names": list(kept)})
     [made], found = ledger.make_in(connection, [TakeOver(started.workflow_id, head.id, kept)])
     return Started(started.workflow_id, made.publication), found, event
+
+
+def _refuse_while_running(connection: Connection, copy: str) -> None:
+    status = connection.execute(_STATUS, {"id": copy}).scalar_one_or_none()  # it may have been deleted as old
+    if status is not None and status not in FINAL:
+        raise Conflict(f"it was rerun as {copy}, which is {status}: wait for the end of that, or cancel it")
 
 
 def _no_step(definition: Definition, name: str) -> NotFound:
@@ -122,6 +133,8 @@ def _no_step(definition: Definition, name: str) -> NotFound:
 _STARTED_WITH = select(workflows.c.version, workflows.c.context, workflows.c.sealed).where(
     workflows.c.id == bindparam("id")
 )
+_STATUS = select(workflows.c.status).where(workflows.c.id == bindparam("id"))
+_RERUN_AS = update(workflows).where(workflows.c.id == bindparam("b_id")).values(rerun_as=bindparam("b_copy"))
 _originals = steps.alias("originals")
 _OF_ORIGINAL = (_originals.c.workflow_id == bindparam("original"), _originals.c.name == steps.c.name)
 # Answers may be long: they are copied where they are.

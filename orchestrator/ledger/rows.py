@@ -17,7 +17,7 @@ _HEAD = [
     workflows.c[name]
     for name in (
         "id type version status ending compensation compensate unsettled draining undo_failures replanned created_at "
-        "completed_at deadline_at wake_at error"
+        "completed_at deadline_at wake_at error rerun_as"
     ).split()
 ]
 _STEP = [
@@ -85,6 +85,7 @@ def head_of(row: Row[*tuple[Any, ...]]) -> Head:
         deadline_at=row.deadline_at,
         wake_at=row.wake_at,
         error=row.error,
+        rerun_as=row.rerun_as,
     )
 
 

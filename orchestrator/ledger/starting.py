@@ -6,6 +6,7 @@ import uuid_utils
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from orchestrator import meters
 from orchestrator.beginning import AT_ONCE, Beginning
 from orchestrator.changes import log_changes
 from orchestrator.definition import Definition
@@ -24,14 +25,15 @@ from orchestrator.workflow import Event, Publication
 class Start:
     """What a client asked for. `context` has its sensitive fields masked, `sealed` holds them encrypted.
 
-    `key` is the client's `Idempotency-Key`, `body_hash` tells whether it came with the same body again; `actor` goes
-    into the audit log. `beginning` says when the first steps are to be called.
+    `key` is the client's `Idempotency-Key`, `body_hashes` tell whether it came with the same body again: the first is
+    kept, the others are what older encryption keys would have made of it. `actor` goes into the audit log. `beginning`
+    says when the first steps are to be called.
     """
 
     context: Json
     sealed: str | None = None
     key: str | None = None
-    body_hash: str | None = None
+    body_hashes: tuple[str, ...] = ()
     traceparent: str | None = None
     actor: str = "client"
     beginning: Beginning = AT_ONCE
@@ -92,6 +94,7 @@ def start_in(ledger: Ledger, connection: Connection, definition: Definition, wan
 def log_started(started: Started, definition: Definition, wanted: Start) -> None:
     """The line that says so, once the transaction is committed."""
     log_changes(started.workflow_id, definition.type, [_first_event(definition, wanted, started.begin_at)])
+    meters.started(definition.type)
 
 
 def _first_event(definition: Definition, wanted: Start, begin_at: float | None) -> Event:
@@ -119,7 +122,7 @@ def _workflow_row(
         "context": wanted.context,
         "sealed": wanted.sealed,
         "start_key": wanted.key,
-        "start_hash": wanted.body_hash,
+        "start_hash": wanted.body_hashes[0] if wanted.body_hashes else None,
         "traceparent": wanted.traceparent,
         "created_at": now,
         "deadline_at": deadline_at,
@@ -139,7 +142,7 @@ def existing(ledger: Ledger, definition: Definition, wanted: Start) -> Started |
         ).one_or_none()
     if row is None:
         return None
-    if row.start_hash != wanted.body_hash:
+    if row.start_hash not in (wanted.body_hashes or (None,)):
         raise StartKeyReused(
             f"Idempotency-Key {wanted.key!r} was already used for workflow {row.id} with another body; "
             "use a new key for a new workflow"

@@ -51,6 +51,8 @@ workflows = Table(
     Column("start_key", Text),
     Column("start_hash", Text),
     Column("traceparent", Text),
+    # The newest fresh copy of it.
+    Column("rerun_as", Text),
     Column("created_at", Double, nullable=False),
     Column("completed_at", Double),
     Column("deadline_at", Double),

@@ -4,6 +4,7 @@ advancing     a settled step tells its successors; branches not taken are skippe
 claiming      a worker takes a step for one attempt
 timing        how long a step may go on trying
 settling      the outcome of an attempt is recorded, and what follows from it
+replacing     a failed step's fallback, or what goes on without it; what it may have done is undone before
 ending        a step ends the workflow, as its definition says
 failing       the workflow stops starting steps and waits for those in flight
 undoing       what took effect is undone, against the order of the graph

@@ -9,8 +9,9 @@ from orchestrator.moves.timing import overdue, time_for
 from orchestrator.states import StepStatus
 from orchestrator.workflow import StepState, Workflow
 
-LEASE_MARGIN = 30.0
-"""Seconds that a lease lasts beyond the attempt's own time-out. A dead worker is noticed much sooner (`presence`)."""
+LEASE_MARGIN = 75.0
+"""Seconds that a lease lasts beyond the attempt's own time-out: longer than an outcome is kept in hand while the
+database is away (`attempt.SETTLE_PATIENCE`). A dead worker is noticed much sooner (`presence`)."""
 
 
 class Refusal(StrEnum):
@@ -38,13 +39,18 @@ class Claimed:
     timeout: float
 
 
-def claim(workflow: Workflow, name: str, worker: str, now: float) -> Claimed | Refusal:
-    """Take the step, or say why not. Two copies of a message meet here: the second finds the step running."""
+def claim(workflow: Workflow, name: str, worker: str, now: float, *, again: bool = False) -> Claimed | Refusal:
+    """Take the step, or say why not. Two copies of a message meet here: the second finds the step running.
+
+    `again`: the worker has tried before, and does not know whether it was given the step.
+    """
     step = workflow.find(name)
     if step is None:
         return Refusal.UNKNOWN
     if step.settled:
         return Refusal.PASSED
+    if again and step.status is StepStatus.RUNNING and step.worker == worker:
+        return _given(workflow, step, now)
     if step.status is not StepStatus.PENDING:
         return Refusal.HELD
     if not may_start(workflow.head, step.kind):
@@ -58,12 +64,17 @@ def claim(workflow: Workflow, name: str, worker: str, now: float) -> Claimed | R
     step.move(StepStatus.RUNNING)
     step.attempts += 1
     step.worker = worker
-    step.attempt_at = now
     if step.started_at is None:
         step.started_at = now
     if step.trying_since is None:
         step.trying_since = now
-    timeout = time_for(workflow, step, now)
-    step.wake_at = now + timeout + LEASE_MARGIN
     workflow.record("step.started", name, attempt=step.attempts, worker=worker)
+    return _given(workflow, step, now)
+
+
+def _given(workflow: Workflow, step: StepState, now: float) -> Claimed:
+    workflow.change(step.name)
+    timeout = time_for(workflow, step, now)
+    step.attempt_at = now
+    step.wake_at = now + timeout + LEASE_MARGIN
     return Claimed(step, step.attempts, step.wake_at, timeout)

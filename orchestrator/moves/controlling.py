@@ -62,6 +62,8 @@ def retry(workflow: Workflow, actor: str, now: float) -> None:
         return
     if not head.final or head.status is WorkflowStatus.COMPLETED:
         raise Conflict(f"it is {_standing(workflow)}: only a failed or cancelled workflow can be retried")
+    if head.rerun_as is not None and head.compensation is not Compensation.FAILED:
+        raise Conflict(f"it was rerun as {head.rerun_as}: both would do the same things; go on with that one")
     if head.compensation is Compensation.FAILED:
         _retry_undo(workflow, actor, now)
         return
@@ -90,7 +92,7 @@ def _reopen(workflow: Workflow, actor: str, now: float) -> None:
     head.compensate = True
     deadline = workflow.definition.deadline
     head.deadline_at = head.wake_at = None if deadline is None else now + deadline
-    head.unsettled = sum(step.kind is Kind.CALL and not step.settled for step in workflow.all())
+    head.unsettled = sum(not step.settled for step in workflow.all())
     go_on(workflow, now)
 
 

@@ -2,6 +2,8 @@
 
 from orchestrator.moves.advancing import complete_if_done
 from orchestrator.moves.failing import begin_failing
+from orchestrator.moves.replacing import undo_first
+from orchestrator.moves.undoing import must_be_undone
 from orchestrator.outcome import StepError
 from orchestrator.states import StepStatus, WorkflowStatus
 from orchestrator.workflow import Kind, StepState, Workflow, undo_of
@@ -34,10 +36,12 @@ def _leave_out(workflow: Workflow, step: StepState, ended_by: StepState, now: fl
         step.error = error.as_json()
         workflow.close(step, StepStatus.FAILED, now)
         workflow.record("step.failed", step.name, error=error.as_json(), effect=step.effect.value)
+        if must_be_undone(workflow.definition, step):
+            undo_first(workflow, step, [], now)
 
 
 def _awaits_undo(workflow: Workflow, step: StepState) -> bool:
     """Whether it is a fallback for which something is being undone: that goes on, and the workflow waits for it."""
     stood_for = workflow.definition.stands_in_for.get(step.name)
     undo = None if stood_for is None else workflow.find(undo_of(stood_for))
-    return undo is not None and not undo.settled
+    return undo is not None and not undo.settled and step.name in (undo.following or ())

@@ -45,8 +45,14 @@ def lose(workflow: Workflow, step: StepState, now: float) -> None:
 
     The step is called again with the same idempotency key: it costs no retry. Not so a call that is not idempotent, one
     that took several workers with it, or one of a workflow that began to fail: that one has failed, outcome unknown.
+    But the lost call may still act until its time-out, so it is not failed, and thereby undone, before that.
     """
     workflow.change(step.name)
+    again = _may_be_repeated(workflow, step, now)
+    if not again and now < (silent_until := (step.attempt_at or now) + workflow.call_of(step).timeout):
+        step.wake_at = silent_until
+        workflow.record("step.outwaited", step.name, attempt=step.attempts, worker=step.worker, until=silent_until)
+        return
     step.losses += 1
     if step.effect is Effect.NONE:
         step.effect = Effect.UNKNOWN
@@ -55,18 +61,23 @@ def lose(workflow: Workflow, step: StepState, now: float) -> None:
     workflow.record("step.lost", step.name, attempt=step.attempts, worker=step.worker)
     leave_canvas(workflow, step)
     in_flight = workflow.head.draining > 0
-    late = overdue(workflow, step, now, error)
-    repeatable = late is None and workflow.call_of(step).idempotent and step.losses <= MOST_LOSSES
-    if repeatable and (step.kind is Kind.UNDO or workflow.head.ending is None):
+    if again:
         step.move(StepStatus.PENDING)
         step.worker = None
         make_ready(workflow, step, now)
     else:
-        error = late or error
+        error = overdue(workflow, step, now, error) or error
         step.error = error.as_json()
         fail_for_good(workflow, step, error, now)
     if in_flight:
         drained(workflow, now)
+
+
+def _may_be_repeated(workflow: Workflow, step: StepState, now: float) -> bool:
+    if step.kind is Kind.CALL and workflow.head.ending is not None:
+        return False
+    repeatable = workflow.call_of(step).idempotent and step.losses < MOST_LOSSES
+    return repeatable and overdue(workflow, step, now) is None
 
 
 def expire(workflow: Workflow, now: float) -> None:

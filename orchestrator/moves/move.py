@@ -32,11 +32,12 @@ class Move(Protocol[Reply]):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`worker` takes the step for one attempt."""
+    """`worker` takes the step for one attempt. `again`: it may have taken it, the answer to that was lost."""
 
     workflow_id: str
     step: str
     worker: str
+    again: bool = False
 
     def touches(self, definition: Definition) -> Collection[str]:
         """The step itself."""
@@ -44,12 +45,15 @@ class Claim:
 
     def make(self, workflow: Workflow, now: float) -> Claimed | Refusal:
         """See `claiming.claim`."""
-        return claim(workflow, self.step, self.worker, now)
+        return claim(workflow, self.step, self.worker, now, again=self.again)
 
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """The outcome of the attempt is recorded; `share` is the random share of a retry delay, `call` what was called."""
+    """The outcome of the attempt is recorded; `share` is the random share of a retry delay, `call` what was called.
+
+    `again`: it may have been recorded, the answer to that was lost.
+    """
 
     workflow_id: str
     step: str
@@ -57,6 +61,7 @@ class Settle:
     outcome: Outcome
     share: float
     call: Mapping[str, Json] = field(default_factory=dict)
+    again: bool = False
 
     def touches(self, definition: Definition) -> Collection[str]:
         """The step, what waits for it, and who would have replaced it."""
@@ -66,7 +71,7 @@ class Settle:
 
     def make(self, workflow: Workflow, now: float) -> Settled:
         """See `settling.settle`."""
-        ended = Ended(self.attempt, self.outcome, self.call)
+        ended = Ended(self.attempt, self.outcome, self.call, self.again)
         return settle(workflow, self.step, ended, now=now, share=self.share)
 
 

@@ -6,15 +6,17 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from orchestrator.jsontype import Json
-from orchestrator.moves.advancing import count_down, leave_canvas, make_ready, pass_on
+from orchestrator.moves.advancing import is_ready, leave_canvas, make_ready, pass_on
 from orchestrator.moves.ending import end_by
 from orchestrator.moves.failing import begin_failing, drained
+from orchestrator.moves.replacing import after_undo, call_fallback, go_on_without
 from orchestrator.moves.timing import overdue, too_late
-from orchestrator.moves.undoing import finish
 from orchestrator.outcome import Completed, Failed, Outcome, Skipped, StepError
 from orchestrator.retrying import wait_before
 from orchestrator.states import Effect, StepStatus, WorkflowStatus
-from orchestrator.workflow import Kind, StepState, Workflow, undo_of, undone_by
+from orchestrator.workflow import Kind, StepState, Workflow, undone_by
+
+_CONFLICT = 409
 
 NO_CALL: Mapping[str, Json] = MappingProxyType({})
 
@@ -36,11 +38,15 @@ class Settled(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An attempt that ended: its number, its outcome, and for the audit log what was called (method, url, key)."""
+    """An attempt that ended: its number, its outcome, and for the audit log what was called (method, url, key).
+
+    `again`: this may have been recorded before.
+    """
 
     attempt: int
     outcome: Outcome
     call: Mapping[str, Json] = field(default_factory=dict)
+    again: bool = False
 
 
 def settle(workflow: Workflow, name: str, ended: Ended, *, now: float, share: float) -> Settled:
@@ -50,6 +56,9 @@ def settle(workflow: Workflow, name: str, ended: Ended, *, now: float, share: fl
     """
     step = workflow.find(name)
     outcome = ended.outcome
+    if step is not None and ended.again and (before := _recorded(step, ended)) is not None:
+        _send_again(workflow, step, now)
+        return before
     if step is None or step.status is not StepStatus.RUNNING or step.attempts != ended.attempt:
         workflow.record("step.late", name, attempt=ended.attempt, outcome=type(outcome).__name__.lower(), **ended.call)
         return Settled.LATE
@@ -70,6 +79,32 @@ def settle(workflow: Workflow, name: str, ended: Ended, *, now: float, share: fl
     return settled
 
 
+def _recorded(step: StepState, ended: Ended) -> Settled | None:
+    """As what this very outcome was recorded, None where it was not."""
+    if step.attempts != ended.attempt:
+        return None
+    match ended.outcome, step.status:
+        case Completed(), StepStatus.COMPLETED:
+            return Settled.COMPLETED
+        case Skipped(), StepStatus.SKIPPED:
+            return Settled.SKIPPED
+        case Failed(), StepStatus.FAILED:
+            return Settled.FAILED
+        case Failed(), StepStatus.WAITING:
+            return Settled.PARKED
+    return None
+
+
+def _send_again(workflow: Workflow, step: StepState, now: float) -> None:
+    """What was to be sent when the outcome was recorded may not have been; of two messages one has no effect."""
+    if step.kind is Kind.UNDO:
+        return
+    for name in workflow.definition.successors(step.name):
+        following = workflow.step(name)
+        if following.status is StepStatus.PENDING and following.wake_at is not None and is_ready(workflow, following):
+            make_ready(workflow, workflow.change(name), now)
+
+
 def _complete(workflow: Workflow, step: StepState, outcome: Completed, call: Mapping[str, Json], now: float) -> Settled:
     step.result = outcome.result
     step.effect = Effect.DONE
@@ -78,7 +113,7 @@ def _complete(workflow: Workflow, step: StepState, outcome: Completed, call: Map
         "step.completed", step.name, attempt=step.attempts, durationMs=_took(step, now), status=outcome.status, **call
     )
     if step.kind is Kind.UNDO:
-        _after_undo(workflow, step, now)
+        after_undo(workflow, step, now)
     elif workflow.definition.steps[step.name].end is not None and workflow.head.ending is None:
         end_by(workflow, step, now)
     else:
@@ -90,10 +125,11 @@ def _fail(
     workflow: Workflow, step: StepState, outcome: Failed, call: Mapping[str, Json], now: float, share: float
 ) -> Settled:
     step.failures += 1
+    retryable = outcome.retryable or _may_be_under_way(workflow, step, outcome)
     step.effect = _stronger(step.effect, outcome.effect)
     policy = workflow.call_of(step).retry
     late = overdue(workflow, step, now, outcome.error)
-    if late is None and outcome.retryable and step.failures <= policy.retries and _may_try_again(workflow, step):
+    if late is None and retryable and step.failures <= policy.retries and _may_try_again(workflow, step):
         delay = wait_before(policy, step.failures - 1, outcome.retry_after, share)
         late = too_late(workflow, step, outcome, now + delay)
         if late is None:
@@ -101,6 +137,12 @@ def _fail(
     error = late or outcome.error
     step.error = error.as_json()
     return fail_for_good(workflow, step, error, now, call)
+
+
+def _may_be_under_way(workflow: Workflow, step: StepState, outcome: Failed) -> bool:
+    """Whether the service refuses this attempt because an earlier one, of unknown outcome, is not over there yet."""
+    unknown = step.effect is Effect.UNKNOWN and workflow.call_of(step).idempotent
+    return unknown and outcome.error.status == _CONFLICT
 
 
 def _may_try_again(workflow: Workflow, step: StepState) -> bool:
@@ -149,14 +191,11 @@ def fail_for_good(
         return _undo_failed(workflow, step, error, now)
     definition = workflow.definition.steps[step.name]
     if definition.fallback is not None and workflow.head.ending is None:
-        leave_canvas(workflow, step)
-        step.tolerated = True
-        _call_fallback(workflow, step, definition.fallback, now)
+        call_fallback(workflow, step, definition.fallback, now)
         return Settled.FAILED
     if definition.optional or workflow.head.completing:
-        step.tolerated = True
-        pass_on(workflow, step, now)
-        return Settled.TOLERATED
+        went_on = go_on_without(workflow, step, now)
+        return Settled.TOLERATED if went_on else Settled.FAILED
     begin_failing(workflow, WorkflowStatus.FAILED, {"step": step.name, **error.as_json()}, now)
     return Settled.FAILED
 
@@ -168,39 +207,18 @@ def fail_without_call(workflow: Workflow, step: StepState, error: StepError, now
     fail_for_good(workflow, step, error, now)
 
 
-def _call_fallback(workflow: Workflow, step: StepState, fallback: str, now: float) -> None:
-    """The other provider is called once the first one is settled: where it may have acted, that is undone before."""
-    must_undo = step.effect is not Effect.NONE and workflow.definition.steps[step.name].compensate is not None
-    if must_undo:
-        undo = StepState(name=undo_of(step.name), kind=Kind.UNDO, following=[fallback])
-        workflow.add(undo)
-        make_ready(workflow, undo, now)
-        return
-    count_down(workflow, fallback, now)
-
-
 def _undo_failed(workflow: Workflow, undo: StepState, error: StepError, now: float) -> Settled:
     head = workflow.head
     head.undo_failures += 1
     if not head.failing:
         head.ending = None  # a workflow that was to complete does not, with this left undone
+        head.unsettled -= 1
         message = f"{undone_by(undo.name)} may have taken effect and could not be undone: {error.message}"
         begin_failing(workflow, WorkflowStatus.FAILED, {"step": undo.name, "kind": "undo", "message": message}, now)
     else:
         leave_canvas(workflow, undo)
-        _after_undo(workflow, undo, now)
+        after_undo(workflow, undo, now)
     return Settled.FAILED
-
-
-def _after_undo(workflow: Workflow, undo: StepState, now: float) -> None:
-    """What follows an undo goes on, whether it worked or not; the last one ends the workflow."""
-    head = workflow.head
-    for name in undo.following or ():
-        count_down(workflow, name, now)
-    if head.status is WorkflowStatus.COMPENSATING and head.draining == 0:
-        head.unsettled -= 1
-        if head.unsettled == 0:
-            finish(workflow, now)
 
 
 def _stronger(one: Effect, other: Effect) -> Effect:

@@ -48,6 +48,8 @@ def check_call(draft: Mapping[str, Json], at: Place) -> None:
     if "budget" in retry and retry.get("delay", 0) >= retry["budget"]:
         (at / "retry" / "budget").fault("must be more than delay, or there would be no second attempt")
     payload = draft.get("payload")
+    if draft.get("encoding") == "form" and payload is None and "compensate" not in at.path:
+        (at / "encoding").fault("form needs a `payload` of plain fields: what is sent without one is nested")
     if draft.get("encoding") == "form" and isinstance(payload, Template):
         fits = isinstance(payload.source, dict) or (isinstance(payload.source, str) and payload.references.roots)
         if not fits:

@@ -55,6 +55,16 @@ class Installation:
 
     def add_worker(self) -> subprocess.Popen[bytes]:
         """One more `celery -A tasks worker`, ready to work."""
+        process = self._launch_worker()
+        self._await_present(process)
+        return process
+
+    def add_workers(self, many: int) -> None:
+        """So many more, which start side by side."""
+        for process in [self._launch_worker() for _ in range(many)]:
+            self._await_present(process)
+
+    def _launch_worker(self) -> subprocess.Popen[bytes]:
         log = (self.folder / f"worker-{len(self.workers)}.log").open("ab")
         command = [sys.executable, "-m", "celery", "-A", "tasks", "worker", "-l", "WARNING"]
         process = subprocess.Popen(
@@ -62,8 +72,10 @@ class Installation:
         )
         log.close()
         self.workers.append(process)
-        until(lambda: self._present(process.pid), 30, "the worker to be ready")
         return process
+
+    def _await_present(self, process: subprocess.Popen[bytes]) -> None:
+        until(lambda: self._present(process.pid), 30, "the worker to be ready")
 
     def redis(self) -> redis.Redis:
         """A client of the installation's Redis."""
@@ -86,7 +98,7 @@ class Installation:
         self, definition: Definition, context: Json = None, *, key: str | None = None, at_once: int | None = None
     ) -> str:
         """Start a workflow as the web does; gives back its id."""
-        started = start(self.ledger, definition, Start(context=context or {}, key=key, body_hash="same"))
+        started = start(self.ledger, definition, Start(context=context or {}, key=key, body_hashes=("same",)))
         Dispatch(self.step_task, at_once=at_once)(started.publication)
         return started.workflow_id
 
@@ -162,12 +174,14 @@ def until(holds: Callable[[], bool], seconds: float, what: str) -> None:
 
 
 @contextlib.contextmanager
-def installed(database_url: str, redis_url: str, folder: Path, *, workers: int = 1) -> Iterator[Installation]:
-    """An installation with running workers."""
+def installed(
+    database_url: str, redis_url: str, folder: Path, *, workers: int = 1, **settings: str
+) -> Iterator[Installation]:
+    """An installation with running workers, which have these settings too."""
     installation = Installation(database_url, redis_url, folder)
+    installation.environment |= settings
     try:
-        for _ in range(workers):
-            installation.add_worker()
+        installation.add_workers(workers)
         yield installation
     finally:
         installation.close()

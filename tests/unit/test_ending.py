@@ -8,7 +8,7 @@ from tests.world.books import Behaviour
 from tests.world.drawing import call, definition, undone
 from tests.world.scene import Scene
 
-ERROR, REFUSES, TIMEOUT_AFTER = Behaviour.ERROR, Behaviour.REFUSES, Behaviour.TIMEOUT_AFTER
+TOO_EARLY, REFUSES, TIMEOUT_AFTER = Behaviour.TOO_EARLY, Behaviour.REFUSES, Behaviour.TIMEOUT_AFTER
 
 
 def checked(end: str, **fields: object) -> Definition:
@@ -67,7 +67,7 @@ def test_what_fails_in_flight_does_not_change_an_end_as_completed() -> None:
 
 def test_a_step_that_waits_for_its_next_attempt_does_not_get_it() -> None:
     """It has failed, and the workflow is completed without it."""
-    scene = Scene(checked("completed", call=call(9))).behaves("slow", ERROR)
+    scene = Scene(checked("completed", call=call(9))).behaves("slow", TOO_EARLY)
     scene.do("charge", "slow", "check")
     assert scene.status == "completed"
     assert scene.status_of("slow") is StepStatus.FAILED

@@ -6,8 +6,9 @@ The numbers of the workflow patterns are those of the Workflow Patterns Initiati
 import pytest
 
 from orchestrator.definition import Definition
-from orchestrator.moves.claiming import Refusal
+from orchestrator.moves.claiming import Claimed, Refusal
 from orchestrator.moves.looking import MOST_LOSSES
+from orchestrator.moves.move import Claim
 from orchestrator.moves.settling import Settled
 from orchestrator.states import Effect, StepStatus
 from orchestrator.testkit.broker import Message
@@ -17,7 +18,7 @@ from tests.world.scene import Scene
 
 OK = Behaviour.OK
 REFUSES = Behaviour.REFUSES
-ERROR = Behaviour.ERROR
+TOO_EARLY = Behaviour.TOO_EARLY
 TIMEOUT_AFTER = Behaviour.TIMEOUT_AFTER
 TIMEOUT_BEFORE = Behaviour.TIMEOUT_BEFORE
 UNREACHABLE = Behaviour.UNREACHABLE
@@ -308,7 +309,7 @@ def test_a_step_that_waits_for_a_retry_does_not_get_it_once_the_workflow_fails()
 
 def test_the_first_reason_stays() -> None:
     """A second failure in flight does not change why the workflow failed."""
-    scene = Scene(diamond()).behaves("charge", REFUSES).behaves("provision", ERROR)
+    scene = Scene(diamond()).behaves("charge", REFUSES).behaves("provision", TOO_EARLY)
     scene.do("validate")
     scene.begin("charge", "provision")
     scene.end("provision", "charge")
@@ -343,12 +344,30 @@ def test_an_optional_step_fails_and_the_workflow_goes_on() -> None:
     assert scene.calls == ["a", "b", "c"]
 
 
-def test_an_optional_step_that_may_have_acted_is_undone_where_the_workflow_fails_later() -> None:
-    """Tolerated is not the same as not done."""
+def test_an_optional_step_that_may_have_acted_is_undone_before_the_workflow_goes_on() -> None:
+    """Tolerated is not the same as not done: whatever becomes of the workflow, the customer does not pay for it."""
     scene = Scene(definition("b > c", b={"optional": True, "compensate": undone()}))
-    scene.behaves("b", TIMEOUT_AFTER).behaves("c", REFUSES)
-    assert scene.play() == "failed, compensation completed"
-    assert scene.calls == ["b", "c", "b:undo"]
+    scene.behaves("b", TIMEOUT_AFTER)
+    assert scene.play() == "completed"
+    assert scene.calls == ["b", "b:undo", "c"]
+
+
+def test_a_workflow_is_not_completed_before_its_last_step_is_undone() -> None:
+    """The optional step was the last to settle; its undo counts as one more."""
+    scene = Scene(definition("a > c; b", b={"optional": True, "compensate": undone()})).behaves("b", TIMEOUT_AFTER)
+    scene.do("b", "a", "c")
+    assert scene.status == "running"
+    assert scene.play() == "completed"
+    assert scene.calls[-1] == "b:undo"
+
+
+def test_an_optional_step_that_cannot_be_undone_fails_the_workflow() -> None:
+    """A person must look: money may be gone."""
+    undo = {"compensate": undone(retries=0)}
+    scene = Scene(definition("b > c", b={"optional": True, **undo}))
+    scene.behaves("b", TIMEOUT_AFTER).behaves("b:undo", REFUSES)
+    assert scene.play() == "failed, compensation failed"
+    assert scene.calls == ["b", "b:undo"]
 
 
 def test_a_fallback_is_called_where_the_first_provider_refuses() -> None:
@@ -424,7 +443,7 @@ def test_cancelled_without_undoing_nothing_is_said_to_be_undone() -> None:
 
 def test_an_undo_that_waits_for_its_next_attempt_is_left_alone_by_a_cancel_without_undoing() -> None:
     """Nobody looks at a workflow that has ended."""
-    scene = Scene(two_providers()).behaves("pay", TIMEOUT_AFTER).behaves("pay:undo", ERROR)
+    scene = Scene(two_providers()).behaves("pay", TIMEOUT_AFTER).behaves("pay:undo", TOO_EARLY)
     scene.do("order", "pay", "pay:undo")
     assert scene.status_of("pay:undo") is StepStatus.WAITING
     scene.order("cancel", compensate=False)
@@ -566,7 +585,7 @@ def test_a_worker_that_was_only_slow_comes_too_late() -> None:
     scene = Scene(definition("a > b"))
     scene.begin("a")
     slow = scene.in_flight("a")
-    scene.later(41.0)
+    scene.later(86.0)
     scene.begin("a")
     assert scene.settle(slow) is Settled.LATE
     assert scene.events("step.late") == ["a"]
@@ -580,10 +599,74 @@ def test_a_lease_that_ends_while_the_workflow_drains_lets_the_undoing_begin() ->
     scene.begin("charge", "provision")
     scene.end("provision")
     scene.flights.clear()
-    scene.later(41.0)
+    scene.later(86.0)
     assert scene.rows.steps["charge"].effect is Effect.UNKNOWN
     assert scene.play() == "failed, compensation completed"
     assert scene.calls[-1] == "charge:undo"
+
+
+def test_what_a_lost_call_may_still_do_is_outwaited_before_anything_is_undone() -> None:
+    """The worker is gone, the service may be at work until the call's time-out: an undo must not overtake it."""
+    scene = Scene(diamond()).behaves("provision", REFUSES)
+    scene.do("validate")
+    scene.begin("charge", "provision")
+    scene.end("provision")
+    scene.crash(scene.in_flight("charge"), again=False)
+    scene.later(0.0)
+    assert scene.messages == set(), "the charge may still be made"
+    scene.later(10.1)
+    assert scene.messages == {"charge:undo"}
+    assert scene.play() == "failed, compensation completed"
+
+
+def test_a_refusal_as_already_under_way_is_waited_out_where_the_outcome_is_unknown() -> None:
+    """409 under the key of a call that was lost: the first one is not over, and an undo would overtake it."""
+    scene = Scene(definition("a > b", a={"compensate": undone(), "call": call(2)}))
+    scene.behaves("a", TIMEOUT_AFTER, Behaviour.UNDER_WAY)
+    assert scene.play() == "completed"
+    assert scene.calls == ["a", "a", "a", "b"]
+
+
+def test_a_409_to_a_first_attempt_is_a_plain_refusal() -> None:
+    """Nothing is under way that could be waited for."""
+    scene = Scene(definition("a > b", a={"call": call(2)})).behaves("a", Behaviour.UNDER_WAY)
+    assert scene.play() == "failed"
+    assert scene.calls == ["a"]
+
+
+def test_a_service_that_breaks_after_its_work_is_undone_and_retried_under_the_same_key() -> None:
+    """500 says nothing about the money."""
+    scene = Scene(definition("a > b")).behaves("a", Behaviour.ERROR_AFTER)
+    assert scene.play() == "failed"
+    assert scene.order("retry") is None
+    assert scene.play() == "completed"
+    assert len(scene.books.charges_of("a")) == 1
+
+
+def test_a_claim_whose_answer_was_lost_is_the_workers_own_when_it_asks_again() -> None:
+    """Nobody else has it, and the attempt is the same."""
+    scene = Scene(definition("a"))
+    [first] = scene.rows.make([Claim("w", "a", "ada")], scene.now)
+    [other] = scene.rows.make([Claim("w", "a", "bob", again=True)], scene.now)
+    [again] = scene.rows.make([Claim("w", "a", "ada", again=True)], scene.now + 1)
+    assert isinstance(first[0], Claimed)
+    assert other[0] is Refusal.HELD
+    assert isinstance(again[0], Claimed)
+    assert again[0].attempt == 1
+    assert again[0].lease_until == first[0].lease_until + 1
+
+
+def test_an_outcome_that_is_recorded_again_sends_what_follows_again() -> None:
+    """The answer to the first commit was lost, and with it what was to be sent."""
+    scene = Scene(definition("a > c d; b > d"))
+    scene.do("b")
+    scene.begin("a")
+    flight = scene.in_flight("a")
+    scene.settle(flight, publish=False)
+    scene.broker.bag.clear()
+    scene.repeat(flight, Settled.COMPLETED)
+    assert scene.messages == {"d"}, "the canvas brings c"
+    assert scene.events("step.late") == []
 
 
 # Orders

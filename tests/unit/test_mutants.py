@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from orchestrator.moves import advancing, claiming, controlling, failing, looking, settling, undoing
+from orchestrator.moves import advancing, claiming, controlling, failing, looking, replacing, settling, undoing
 from orchestrator.moves.move import Claim, Move, Settle
 from orchestrator.testkit.rows import Rows
 from orchestrator.workflow import Publication
@@ -77,7 +77,10 @@ GUIDES = {
     ),
     "a duplicate message repeats what is completed": Bug(
         claiming.claim,
-        "if step.settled:\n        return Refusal.PASSED\n    if step.status is not StepStatus.PENDING:",
+        "if step.settled:\n        return Refusal.PASSED\n"
+        "    if again and step.status is StepStatus.RUNNING and step.worker == worker:\n"
+        "        return _given(workflow, step, now)\n"
+        "    if step.status is not StepStatus.PENDING:",
         "if step.status is StepStatus.RUNNING or step.status is StepStatus.WAITING:",
         "step.move(StepStatus.RUNNING)",
         "step.status = StepStatus.RUNNING",
@@ -86,7 +89,7 @@ GUIDES = {
         advancing.make_ready, "step.wake_at = now + GRACE", "step.wake_at = None"
     ),
     "a lost worker hangs the workflow": Bug(
-        claiming.claim, "step.wake_at = now + timeout + LEASE_MARGIN", "step.wake_at = None"
+        claiming._given, "step.wake_at = now + timeout + LEASE_MARGIN", "step.wake_at = None"
     ),
     "no deadline": Bug(
         looking.expire,
@@ -108,7 +111,7 @@ GUIDES = {
     ),
     "the undoing is not durable": Bug(undoing._send_first, "now + UNDO_GRACE", "None"),
     "the first undo that fails stops the rest": Bug(
-        settling._undo_failed, "_after_undo(workflow, undo, now)", "finish(workflow, now)"
+        settling._undo_failed, "after_undo(workflow, undo, now)", "head.unsettled = 1; after_undo(workflow, undo, now)"
     ),
     "a call with unknown outcome is never undone": Bug(
         undoing.must_be_undone, "step.effect is not Effect.NONE", "step.effect is Effect.DONE"
@@ -126,7 +129,10 @@ OTHERS = {
         advancing._count, "successor.waits_for -= 1", "successor.waits_for -= arrives"
     ),
     "a fallback is called before the first provider is undone": Bug(
-        settling._call_fallback, "if must_undo:", "if False:"
+        replacing.call_fallback, "if must_be_undone(workflow.definition, step):", "if False:"
+    ),
+    "what an optional step may have done stays": Bug(
+        replacing.go_on_without, "if must_be_undone(workflow.definition, step):", "if False:"
     ),
     "a fallback that is not needed is waited for": Bug(
         advancing._skip_fallbacks, "if fallback.status is StepStatus.PENDING:", "if False:"
@@ -180,8 +186,8 @@ ONCE_HERE = {
         Bug(advancing._decide, "if step.carrier is Carrier.FRAGMENT:", "if False:"),
         stories.test_what_a_skipped_head_should_have_carried_is_brought_by_the_ledger,
     ),
-    "retry counts compensations as steps": (
-        Bug(controlling._reopen, "step.kind is Kind.CALL and not step.settled", "not step.settled"),
+    "retry forgets the undo that a fallback waits for": (
+        Bug(controlling._reopen, "not step.settled for", "step.kind is Kind.CALL and not step.settled for"),
         stories.test_cancelled_without_undoing_nothing_is_said_to_be_undone,
     ),
     "retry of a join that can never be reached hangs": (

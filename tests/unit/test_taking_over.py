@@ -13,7 +13,7 @@ from tests.world.books import Behaviour
 from tests.world.drawing import call, definition, undone
 from tests.world.scene import Scene
 
-REFUSES, ERROR, TIMEOUT_AFTER = Behaviour.REFUSES, Behaviour.ERROR, Behaviour.TIMEOUT_AFTER
+REFUSES, TOO_EARLY, TIMEOUT_AFTER = Behaviour.REFUSES, Behaviour.TOO_EARLY, Behaviour.TIMEOUT_AFTER
 
 
 class Copy(Scene):

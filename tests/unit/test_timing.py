@@ -9,7 +9,7 @@ from tests.world.books import Behaviour
 from tests.world.drawing import call, definition, undone
 from tests.world.scene import Scene
 
-BUSY, ERROR, TIMEOUT_AFTER = Behaviour.BUSY, Behaviour.ERROR, Behaviour.TIMEOUT_AFTER
+BUSY, TOO_EARLY, TIMEOUT_AFTER = Behaviour.BUSY, Behaviour.TOO_EARLY, Behaviour.TIMEOUT_AFTER
 
 
 def patient(budget: float, *, delay: float = 10.0, one: Call | None = None) -> Call:
@@ -27,7 +27,7 @@ def error_of(scene: Scene, step: str) -> Json:
 
 def test_no_attempt_is_begun_after_the_budget() -> None:
     """Two attempts fit into 15 seconds where the wait between them is 10; the third would not."""
-    scene = Scene(definition("a", a={"call": patient(15)})).behaves("a", *[ERROR] * 9)
+    scene = Scene(definition("a", a={"call": patient(15)})).behaves("a", *[TOO_EARLY] * 9)
     assert scene.play() == "failed"
     assert scene.calls == ["a", "a"]
     assert "another attempt would exceed its `retry.budget` of 15s" in error_of(scene, "a")["message"]
@@ -44,7 +44,7 @@ def test_a_service_that_asks_for_more_than_the_budget_fails_the_step_at_once() -
 
 def test_a_retry_by_a_person_has_a_budget_of_its_own() -> None:
     """Counted from the first attempt after it."""
-    scene = Scene(definition("a", a={"call": patient(15)})).behaves("a", *[ERROR] * 4)
+    scene = Scene(definition("a", a={"call": patient(15)})).behaves("a", *[TOO_EARLY] * 4)
     scene.play()
     scene.now += 1000
     scene.order("retry")
@@ -55,7 +55,7 @@ def test_a_retry_by_a_person_has_a_budget_of_its_own() -> None:
 def test_an_undo_has_the_budget_of_its_own_retries() -> None:
     """Past it, a person must look."""
     scene = Scene(definition("a > b", a={"compensate": patient(15, one=undone())}))
-    scene.behaves("b", Behaviour.REFUSES).behaves("a:undo", *[ERROR] * 9)
+    scene.behaves("b", Behaviour.REFUSES).behaves("a:undo", *[TOO_EARLY] * 9)
     assert scene.play() == "failed, compensation failed"
     assert scene.calls == ["a", "b", "a:undo", "a:undo"]
 
@@ -63,7 +63,7 @@ def test_an_undo_has_the_budget_of_its_own_retries() -> None:
 def test_a_wait_beyond_the_deadline_of_a_step_is_not_begun() -> None:
     """The step fails at once, as by any other failure: what was done is undone."""
     steps: dict[str, Json] = {"a": {"compensate": undone()}, "b": {"call": call(9, delay=10.0), "deadline": 25.0}}
-    scene = Scene(definition("a > b", **steps)).behaves("b", *[ERROR] * 9)
+    scene = Scene(definition("a > b", **steps)).behaves("b", *[TOO_EARLY] * 9)
     assert scene.play() == "failed, compensation completed"
     assert scene.calls == ["a", "b", "b", "a:undo"]
     assert error_of(scene, "b")["kind"] == "deadline"
@@ -86,7 +86,7 @@ def test_a_call_in_flight_at_the_deadline_is_the_last_one_and_its_outcome_is_unk
 def test_a_call_gets_no_more_time_than_the_deadline_leaves() -> None:
     """The lease as well: whoever holds the step longer is lost."""
     scene = Scene(definition("a", a={"call": call(9, delay=5.0, timeout=10.0), "deadline": 12.0}))
-    scene.behaves("a", ERROR)
+    scene.behaves("a", TOO_EARLY)
     scene.begin("a")
     assert scene.rows.steps["a"].wake_at == scene.now + 10 + LEASE_MARGIN
     scene.end("a")
@@ -98,7 +98,7 @@ def test_a_call_gets_no_more_time_than_the_deadline_leaves() -> None:
 
 def test_a_message_that_comes_after_the_deadline_leads_to_no_call() -> None:
     """The step was ready in time, but the queue was long: it fails when its turn comes."""
-    scene = Scene(definition("a > b", a={"call": call(9), "deadline": 8.0, "optional": True})).behaves("a", ERROR)
+    scene = Scene(definition("a > b", a={"call": call(9), "deadline": 8.0, "optional": True})).behaves("a", TOO_EARLY)
     scene.do("a")
     scene.later(1)
     scene.now += 20
@@ -110,7 +110,7 @@ def test_a_message_that_comes_after_the_deadline_leads_to_no_call() -> None:
 
 def test_the_reconciler_fails_a_step_whose_deadline_has_passed_and_whose_message_was_lost() -> None:
     """Nothing is sent again for it."""
-    scene = Scene(definition("a", a={"call": call(9), "deadline": 3.0})).behaves("a", ERROR)
+    scene = Scene(definition("a", a={"call": call(9), "deadline": 3.0})).behaves("a", TOO_EARLY)
     scene.do("a")
     scene.later(1)
     scene.flush()
@@ -131,7 +131,7 @@ def test_a_lost_worker_is_not_replaced_after_the_deadline() -> None:
 
 def test_a_pause_does_not_stop_the_clock_of_a_step() -> None:
     """Resumed after its deadline, a step that waited for its next attempt has failed."""
-    scene = Scene(definition("a", a={"call": call(9), "deadline": 30.0})).behaves("a", ERROR)
+    scene = Scene(definition("a", a={"call": call(9), "deadline": 30.0})).behaves("a", TOO_EARLY)
     scene.do("a")
     scene.order("pause")
     scene.later(100)
@@ -142,6 +142,6 @@ def test_a_pause_does_not_stop_the_clock_of_a_step() -> None:
 def test_a_fallback_has_time_of_its_own() -> None:
     """The deadline of the first provider is no reason to give up the second."""
     steps: dict[str, Json] = {"pay": {"call": call(9, delay=10.0), "deadline": 5.0, "fallback": "other"}, "other": {}}
-    scene = Scene(definition("pay > ship", **steps)).behaves("pay", ERROR)
+    scene = Scene(definition("pay > ship", **steps)).behaves("pay", TOO_EARLY)
     assert scene.play() == "completed"
     assert scene.calls == ["pay", "other", "ship"]

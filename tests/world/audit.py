@@ -55,7 +55,11 @@ def _nothing_is_left(definition: Definition, books: Books) -> None:
 
 
 def _undone_backwards(definition: Definition, books: Books) -> None:
-    undone = [name for name in dict.fromkeys(books.undoing) if definition.steps[name].fallback is None]
+    undone = [
+        name
+        for name in dict.fromkeys(books.undoing)
+        if definition.steps[name].fallback is None and not definition.steps[name].optional
+    ]
     for at, later in enumerate(undone):
         for earlier in undone[:at]:
             check(

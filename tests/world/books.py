@@ -16,7 +16,10 @@ class Behaviour(Enum):
 
     OK = (True, 200, None)
     REFUSES = (False, 402, None)
-    ERROR = (False, 500, None)
+    TOO_EARLY = (False, 425, None)
+    UNDER_WAY = (False, 409, None)
+    ERROR_BEFORE = (False, 500, None)
+    ERROR_AFTER = (True, 500, None)
     BUSY = (False, 503, None)
     GATEWAY_AFTER = (True, 502, None)
     GATEWAY_BEFORE = (False, 504, None)
@@ -41,7 +44,14 @@ class Behaviour(Enum):
         )
 
 
-_PLAIN = {Behaviour.OK, Behaviour.REFUSES, Behaviour.ERROR, Behaviour.BUSY, Behaviour.UNREACHABLE}
+_PLAIN = {
+    Behaviour.OK,
+    Behaviour.REFUSES,
+    Behaviour.TOO_EARLY,
+    Behaviour.UNDER_WAY,
+    Behaviour.BUSY,
+    Behaviour.UNREACHABLE,
+}
 """After these the caller knows whether the service acted."""
 
 

@@ -107,12 +107,10 @@ class Invariants:
             check(all(step.kind is Kind.UNDO for step in running), "(7) nothing is in flight while undoing")
             check(bool(undoing), "an undoing with nothing left to undo has ended")
         elif not head.final:
-            open_calls = sum(not step.settled for step in calls)
-            check(
-                head.unsettled == open_calls, f"unsettled is {head.unsettled}, but {open_calls} steps are not settled"
-            )
+            left = sum(not step.settled for step in calls) + len(undoing)
+            check(head.unsettled == left, f"unsettled is {head.unsettled}, but {left} steps are not settled")
             if head.status is WorkflowStatus.RUNNING:
-                check(open_calls > 0, "a running workflow with no step left has completed")
+                check(left > 0, "a running workflow with no step left has completed")
         if head.status is WorkflowStatus.COMPENSATING and head.draining:
             check(head.draining == len(running), f"draining is {head.draining}, but {len(running)} are in flight")
         else:
@@ -166,6 +164,8 @@ class Invariants:
         while step.status is FAILED and step.tolerated:
             fallback = self.definition.steps[step.name].fallback
             if fallback is None or not self._was_called(fallback):
+                if (undo := self.steps.get(undo_of(step.name))) is not None and not undo.settled:
+                    return None
                 return FAILED if self.definition.steps[step.name].optional else None
             step = self.steps[fallback]
         return step.status if step.status in (COMPLETED, SKIPPED) else None
@@ -218,10 +218,10 @@ class Invariants:
         """The service that undoes a step is being called."""
         step, head = self.steps[undone_by(undo.name)], self.head
         check(step.effect is not Effect.NONE, f"(8) {step.name} is undone, but took no effect")
-        replaced = self.definition.steps[step.name].fallback is not None and step.tolerated
+        replaced = step.tolerated
         check(head.compensate or replaced, f"(8) {step.name} is undone, though nothing was to be")
         if head.status is WorkflowStatus.RUNNING:
-            check(replaced, f"(7) {step.name} is undone while the workflow runs, and nobody stands in for it")
+            check(replaced, f"(7) {step.name} is undone while the workflow runs, and it has not failed")
             return
         check(head.status is WorkflowStatus.COMPENSATING, f"(6) {step.name} is undone while {head.status}")
         in_flight = [row.name for row in self.of(Kind.CALL) if row.status is StepStatus.RUNNING]
@@ -280,6 +280,10 @@ class Invariants:
         for step in self.of(Kind.CALL):
             fine = step.status in (COMPLETED, SKIPPED) or (step.status is FAILED and step.tolerated)
             check(fine, f"a completed workflow has no step that is {step.status}: {step.name}")
+            if step.status is FAILED and self.must_be_undone(step):
+                undo = self.steps.get(undo_of(step.name))
+                check(undo is not None and undo.status is COMPLETED, f"(8) {step.name} failed and is not undone")
+                check(not self.books.open_charges(step.name), f"(8) {step.name} failed, and the books still say it")
             if step.status is COMPLETED and step.name not in self.books.careless:
                 check(len(self.books.open_charges(step.name)) == 1, f"{step.name} completed, so it was done once")
         for name in self.definition.route.names:
@@ -355,7 +359,8 @@ def _resolved_at(invariants: Invariants, name: str) -> float:
     called = [
         invariants.steps[one] for one in invariants.definition.with_fallbacks(name) if _took_part(invariants, one)
     ]
-    return max(_at(step) for step in called)
+    undone = [invariants.steps.get(undo_of(step.name)) for step in called if step.status is FAILED]
+    return max(_at(step) for step in [*called, *undone] if step is not None)
 
 
 def _took_part(invariants: Invariants, name: str) -> bool:

@@ -112,7 +112,19 @@ class World:
         reply = self._settle(flight, publish=publish)
         if again:
             self._settle(flight, publish=publish)
+            self.repeat(flight, reply)
         return reply
+
+    def repeat(self, flight: Flight, first: Settled) -> None:
+        """The answer to its commit was lost: the worker records the outcome once more, and says so."""
+        before = {name: step.status for name, step in self.rows.steps.items()}
+        move = Settle(WORKFLOW, flight.step, flight.attempt, flight.outcome, 0.5, again=True)
+        reply, publication = self._make([move], f"settle {flight.step} #{flight.attempt} again")
+        self.tell(f"  {reply}")
+        told = {Settled.TOLERATED: Settled.FAILED}.get(first, first)
+        self._check(reply in (told, Settled.LATE), f"what was {first} is not {reply} when it is said again")
+        self._check(before == {name: step.status for name, step in self.rows.steps.items()}, "and nothing changes")
+        self.broker.publish(publication)
 
     def _settle(self, flight: Flight, *, publish: bool) -> Settled:
         before = self.rows.head, dict(self.rows.steps)

@@ -9,9 +9,9 @@ from tests.integration.ledger.receiver import Receiver
 
 
 @pytest.fixture
-def play(database_url: str) -> Iterator[Play]:
+def play(ledger_url: str) -> Iterator[Play]:
     """One destination is told."""
-    play = Play(database_url)
+    play = Play(ledger_url)
     yield play
     play.close()
 

@@ -50,7 +50,7 @@ class Play:
         """A workflow whose steps call services of their own names; the one step `only` where none are given."""
         whole = {name: {"targetUrl": f"http://s/{name}", **step} for name, step in (steps_ or {"only": {}}).items()}
         definition = read_document({"type": "order", "steps": whole, **top})
-        return start(self.ledger, definition, Start({"pin": "a-context"}, key=key, body_hash="same")).workflow_id
+        return start(self.ledger, definition, Start({"pin": "a-context"}, key=key, body_hashes=("same",))).workflow_id
 
     def step(self, workflow_id: str, name: str, outcome: Outcome = DONE) -> None:
         """A worker takes the step, and this comes of it."""
