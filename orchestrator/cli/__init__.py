@@ -9,7 +9,7 @@ In reading order:
 - `worker`, `web`, `up`: the processes of an installation, which are `programs` kept `running`;
 - `celery_worker`, `only_ours`: one worker process; `attendance`, `asking`: whether it and the web process are there;
 - `demo`, `demo_runs`: all of it for a newcomer;
-- `definitions`, `wants`: definitions, and what they want of the environment; `migrate`;
+- `definitions`, `wants`: definitions, and what they want of the environment; `trying`: their test cases; `migrate`;
 - `doctor`, which makes the `checks`.
 
 Commands import what they need when they are called, so that `orchestrator --help` answers at once.
@@ -27,6 +27,7 @@ from orchestrator.cli.group import Sections
 from orchestrator.cli.migrate import migrate
 from orchestrator.cli.orders import cancel, pause, rerun, resume, retry
 from orchestrator.cli.start import start
+from orchestrator.cli.trying import test
 from orchestrator.cli.up import up
 from orchestrator.cli.web import web
 from orchestrator.cli.worker import worker
@@ -42,7 +43,7 @@ def orchestrator() -> None:
 assert isinstance(orchestrator, Sections)
 orchestrator.add("Run", demo, up, web, worker)
 orchestrator.add("Workflows", start, list_, show, events, why, cancel, pause, resume, retry, rerun)
-orchestrator.add("Definitions", validate, plan, schema)
+orchestrator.add("Definitions", validate, plan, test, schema)
 orchestrator.add("Installation", migrate, doctor)
 
 

@@ -1,7 +1,8 @@
 """What an exit status of the command means, for scripts.
 
-0 all went well; 1 a workflow did not complete, or `doctor` found something wrong; 2 what was asked cannot be meant;
-3 there is no such thing; 4 its state forbids that; 5 a server cannot be reached or started just now; 130 interrupted.
+0 all went well; 1 a workflow did not complete, a test case failed, or `doctor` found something wrong; 2 what was asked
+cannot be meant; 3 there is no such thing; 4 its state forbids that; 5 a server cannot be reached or started just now;
+130 interrupted.
 """
 
 from orchestrator.errors import Conflict, NotFound, OrchestratorError, StartKeyReused, Unavailable
@@ -16,7 +17,7 @@ INTERRUPTED = 130
 
 MEANINGS = (
     (OK, "all went well"),
-    (FAILED, "a workflow did not complete, or doctor found something wrong"),
+    (FAILED, "a workflow did not complete, a test case failed, or doctor found something wrong"),
     (WRONG, "what was asked cannot be meant: options, definition, context, settings"),
     (NOT_FOUND, "no such workflow, definition or step"),
     (CONFLICT, "the workflow's status, or an earlier use of the key, forbids that"),

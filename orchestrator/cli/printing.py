@@ -75,6 +75,11 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Tabl
 def tell(value: Json, *, as_json: bool, draw: Callable[[Json], RenderableType]) -> None:
     """The value on standard output: as one JSON document, or as it is drawn for people."""
     if as_json:
-        click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+        echo_json(value)
     else:
         console().print(draw(value))
+
+
+def echo_json(value: Json) -> None:
+    """One JSON document on standard output."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))

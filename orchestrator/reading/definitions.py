@@ -15,6 +15,9 @@ from orchestrator.reading.text import MAX_TEXT, read_text
 
 SUFFIXES = (".yaml", ".yml", ".json")
 
+SCRIPT_MARK = ".tests"
+"""What stands before the suffix where a file beside a definition holds its test cases: `order.tests.yaml`."""
+
 
 def read_definition(text: str, source: str) -> Definition:
     """The definition in the text of a file; `source` names it in faults, and JSON is meant where it ends so.
@@ -39,14 +42,14 @@ def read_document(document: Json, source: str | None = None) -> Definition:
 
 
 def read_folder(folder: Path) -> dict[str, Definition]:
-    """The definitions in a folder's files (`*.yaml`, `*.yml`, `*.json`), by type.
+    """The definitions in a folder's files (`*.yaml`, `*.yml`, `*.json`; test cases left out), by type.
 
     Raises DefinitionError with every fault of every file; two files with one type or one entry are faults too.
     """
     faults: list[Fault] = []
     read: dict[str, Definition] = {}
     try:
-        paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != ".")
+        paths = sorted(path for path in folder.iterdir() if _holds_definition(path))
     except OSError as error:
         raise DefinitionError([Fault("", f"cannot be read: {error.strerror}", str(folder))]) from None
     for path in paths:
@@ -78,6 +81,11 @@ def _read(value: Json, faults: Faults) -> Definition:
         check_entry(fields["entry"], at / "entry")
     faults.raise_any()
     return build_definition(fields, document, after, graph)
+
+
+def _holds_definition(path: Path) -> bool:
+    is_script = path.stem.lower().endswith(SCRIPT_MARK)
+    return path.suffix.lower() in SUFFIXES and path.name[0] != "." and not is_script
 
 
 def _text_of(path: Path, source: str) -> str:

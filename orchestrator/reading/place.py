@@ -29,7 +29,7 @@ class Faults:
     def add(self, path: Path, message: str) -> None:
         """Note a fault at `path`."""
         if len(self._found) <= MAX_FAULTS:
-            self._found.append(Fault(spelled(path), message, self.source, self._line(path)))
+            self._found.append(Fault(spelled(path), message, self.source, self.line_of(path)))
 
     def moved(self, written: Path, path: Path) -> None:
         """What is `written` there is spoken of as `path`."""
@@ -54,7 +54,8 @@ class Faults:
         if self._found:
             raise DefinitionError(self.all())
 
-    def _line(self, path: Path) -> int | None:
+    def line_of(self, path: Path) -> int | None:
+        """The line on which `path` stands, or what holds it."""
         while path:
             if (line := self._lines.get(path)) is not None:
                 return line

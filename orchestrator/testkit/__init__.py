@@ -5,6 +5,11 @@ ones; only the rows, the broker, the services and the clock are not.
 
 In reading order:
 
+- `case`: a case as typed values; `fields`, `script`: the file in which cases are written, and its reader;
 - `rows`: a ledger in memory, to which moves are applied as to the tables;
 - `broker`: messages, and what Celery makes of chains, groups and chords as they end;
+- `services`: who answers as the case says, and notes every call;
+- `play`, `run`: one workflow from start to end, and what became of it;
+- `judgement`, `report`: what is otherwise than expected, and how one reads it;
+- `plugin`: cases and the fixture `workflow_test` in pytest.
 """

@@ -60,15 +60,23 @@ class Rows:
 
     def write(self, workflow: Workflow, now: float) -> None:
         """Keep what the moves changed, added and recorded."""
+        self.write_steps(workflow)
+        self.write_rest(workflow, now)
+
+    def write_rest(self, workflow: Workflow, now: float) -> None:
+        """The workflow's own row and the events: after the steps, which an output reads."""
+        if workflow.head_changed:
+            self.head = replace(workflow.head)
+        self.events.extend((now, event) for event in workflow.events)
+
+    def write_steps(self, workflow: Workflow) -> None:
+        """The steps that were changed or added."""
         for name, step in workflow.changed.items():
             assert name in self.steps, f"{name} is changed, but has no row"
             self._keep(name, step)
         for name, step in workflow.added.items():
             assert name not in self.steps, f"{name} is added, but has a row already"
             self._keep(name, step)
-        if workflow.head_changed:
-            self.head = replace(workflow.head)
-        self.events.extend((now, event) for event in workflow.events)
 
     def _loader(self) -> Loader:
         def load(names: Collection[str] | None) -> Iterable[StepState]:

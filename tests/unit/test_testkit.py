@@ -1,0 +1,172 @@
+"""The test kit: definitions on scripted answers, judged in milliseconds; what it says is what the real thing does."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from orchestrator.cli import orchestrator
+from orchestrator.errors import DefinitionError
+from orchestrator.testkit.plugin import Play
+from orchestrator.testkit.script import read_script
+
+WORKFLOWS = Path(__file__).parents[2] / "workflows"
+
+ORDER = """
+type: order
+sensitive: [context.card]
+steps:
+  pay:
+    targetUrl: ${vars.SHOP}/pay
+    payload: {card: "${context.card}"}
+    next: [ship]
+    retry: {jitter: none}
+    compensate: {targetUrl: "${vars.SHOP}/refund", payload: {id: "${steps.pay.result.id}"}}
+  ship: {targetUrl: "${vars.SHOP}/ship", headers: {Authorization: "${secret.SHIPPER}"}, timeout: 10}
+output: {id: "${steps.pay.result.id}"}
+"""
+
+
+@pytest.fixture
+def order(tmp_path: Path) -> Path:
+    """A definition of two steps."""
+    path = tmp_path / "order.yaml"
+    path.write_text(ORDER)
+    return path
+
+
+def script(order: Path, text: str) -> Path:
+    """A script of cases beside the definition."""
+    path = order.with_name("order.tests.yaml")
+    path.write_text(text)
+    return path
+
+
+def tried(*arguments: object) -> tuple[int, str]:
+    """The command's exit status and all that it printed."""
+    done = CliRunner().invoke(orchestrator, ["test", *map(str, arguments)])
+    return done.exit_code, done.output
+
+
+def test_the_bundled_definitions_pass_their_own_cases() -> None:
+    """`orchestrator test workflows` is what the docs show first."""
+    status, printed = tried(WORKFLOWS)
+    assert status == 0, printed
+
+
+def test_hours_of_waiting_pass_in_no_time(order: Path, workflow_test: Play) -> None:
+    """The clock is put forward over delays, Retry-After and time-outs."""
+    began = time.monotonic()
+    answers = {"ship": [{"status": 429, "headers": {"Retry-After": "7200"}}, {"timeout": True}, {"delay": "3s"}]}
+    run = workflow_test(order, {"card": "4242"}, answers)
+    assert run.status == "completed"
+    assert 7200 < run.took < 7220
+    assert time.monotonic() - began < 1
+
+
+def test_calls_are_those_that_the_services_would_get(order: Path, workflow_test: Play) -> None:
+    """URL, payload, headers and one key for all attempts; the card goes to nobody who does not name it."""
+    run = workflow_test(order, {"card": "4242"}, {"ship": [503, 200], "pay": {"body": {"id": 7}}})
+    [pay] = run.calls_of("pay")
+    assert (pay.method, pay.url, pay.payload) == ("POST", "http://shop.test/pay", {"card": "4242"})
+    first, second = run.calls_of("ship")
+    assert first.key == second.key != pay.key
+    assert first.headers["Authorization"] == "secret-SHIPPER"
+    assert "4242" not in json.dumps([first.payload, run.output, run.timeline()[-1]])
+    assert run.order == ["pay", "ship"]
+
+
+def test_what_may_have_happened_is_undone_in_order(order: Path, workflow_test: Play) -> None:
+    """A dropped connection leaves it open whether the service acted."""
+    run = workflow_test(order, {}, {"pay": {"body": {"id": 7}}, "ship": {"drop": True}})
+    assert (run.status, run.compensation, run.undone) == ("failed", "completed", ["pay"])
+    assert run.calls_of("pay:undo")[0].payload == {"id": 7}
+
+
+def test_a_person_may_cancel_on_the_way(order: Path, workflow_test: Play) -> None:
+    """What is in flight is waited for, then undone."""
+    run = workflow_test(order, {}, {"pay": {"delay": 5}}, orders=[{"at": 2, "order": "cancel"}])
+    assert (run.status, run.undone, run.took) == ("cancelled", ["pay"], 5)
+
+
+def test_a_failure_says_what_was_expected_where_and_what_happened(order: Path) -> None:
+    """The line of the case, the place in it, both values, and the timeline."""
+    path = script(
+        order,
+        """
+tests:
+  it ships:
+    context: {card: "1"}
+    answers: {ship: 404}
+    expect: {status: completed, calls: {pay: {payload: {card: "2"}}, ship: 2}, undone: []}
+""",
+    )
+    status, printed = tried(path)
+    assert status == 1
+    for expected in (
+        "✗ it ships  (" + str(path) + ":3)",
+        "status\n          expected: completed\n          happened: failed (ship: answered 404 Not Found)",
+        'calls.pay.payload.card\n          expected: "2"\n          happened: "1"',
+        "calls.ship\n          expected: 2 calls\n          happened: 1 call",
+        "undone\n          expected: nothing\n          happened: pay",
+        "0.000 s  ship      failed: answered 404 Not Found",
+    ):
+        assert expected in printed, printed
+
+
+def test_a_script_that_cannot_be_meant_is_refused_with_every_line(order: Path) -> None:
+    """A misspelt step would else be a case that proves nothing."""
+    path = script(order, "tests:\n  a:\n    answers: {shp: 500}\n    expect: {stauts: failed, undone: [ship, pya]}\n")
+    with pytest.raises(DefinitionError) as refused:
+        read_script(path)
+    assert "there is no field 'stauts'; did you mean 'status'?" in str(refused.value)
+    path.write_text("tests:\n  a:\n    answers: {shp: 500}\n    expect: {undone: [pya]}\n")
+    with pytest.raises(DefinitionError) as refused:
+        read_script(path)
+    assert f"{path}:3: tests.a.answers.shp: there is no step 'shp'; did you mean 'ship'?" in str(refused.value)
+    assert f"{path}:4: tests.a.expect.undone[0]: there is no step 'pya'; did you mean 'pay'?" in str(refused.value)
+
+
+def test_cases_can_be_tried_on_a_changed_definition(order: Path) -> None:
+    """What is new in it shows as what is otherwise."""
+    path = script(order, "tests:\n  a:\n    expect: {status: completed, calls: {ship: {count: 1, method: POST}}}\n")
+    assert tried(path)[0] == 0
+    changed = order.with_name("changed.yaml")
+    changed.write_text(ORDER.replace("timeout: 10", "method: PUT"))
+    status, printed = tried(path, "--against", changed)
+    assert status == 1
+    assert "calls.ship.method\n          expected: POST\n          happened: PUT" in printed
+
+
+def test_json_is_for_programs(order: Path) -> None:
+    """Each case with its file, its line, and what is otherwise."""
+    path = script(order, "tests:\n  a:\n    expect: {status: failed}\n")
+    status, printed = tried(path, "--json")
+    told = json.loads(printed)
+    assert (status, told["passed"], told["failed"]) == (1, 0, 1)
+    assert told["cases"][0]["unmet"] == [{"place": "status", "expected": "failed", "happened": "completed"}]
+
+
+def test_pytest_finds_scripts_and_the_fixture_by_itself(order: Path) -> None:
+    """As a user's project sees it: nothing but the installed package."""
+    script(
+        order, "tests:\n  it ships:\n    expect: {status: completed}\n  it does not:\n    expect: {status: failed}\n"
+    )
+    order.with_name("test_order.py").write_text(
+        "def test_it_ships(workflow_test):\n"
+        "    assert workflow_test('order.yaml', {}, {'ship': 404}).undone == ['pay']\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(order.parent)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=order.parent,
+    )
+    assert "2 passed" in done.stdout, done.stdout + done.stderr
+    assert "1 failed" in done.stdout
+    assert "expected: failed" in done.stdout
