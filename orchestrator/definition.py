@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from orchestrator.credentials import Auth
 from orchestrator.expressions import Expression, References, Template
 from orchestrator.graph import Graph
 from orchestrator.jsontype import Json
@@ -16,6 +17,7 @@ RETRY_CLASSES: Mapping[str, frozenset[str]] = {
     "refused": frozenset({"refused"}),
     "dns": frozenset({"dns"}),
     "tls": frozenset({"tls"}),
+    "auth": frozenset({"auth"}),
     "dropped": frozenset({"dropped"}),
     "answer": frozenset({"answer"}),
 }
@@ -65,6 +67,7 @@ class Call:
     method: str = "POST"
     headers: Mapping[str, Template] = field(default_factory=dict)
     query: Mapping[str, Template] = field(default_factory=dict)
+    auth: Auth | None = None
     payload: Template | None = None
     encoding: Literal["json", "form"] = "json"
     timeout: float = 30.0
@@ -91,7 +94,8 @@ class Call:
             *self.judging,
             self.idempotency_key,
         ]
-        return References.union(part.references for part in parts if part is not None)
+        parts_of_auth = [] if self.auth is None else [self.auth.references]
+        return References.union([*(part.references for part in parts if part is not None), *parts_of_auth])
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@
 | 503 | failed: `http` | none: the service says that it did not begin | yes |
 | other 5xx | failed: `http` | unknown: it may have broken after the work was done, or a gateway answered | yes |
 | a status that HTTP does not have (600 to 999) | failed: `http` | unknown | no |
-| `dns`, `refused`, `connect`, `tls`: nothing was sent | failed | none | yes |
+| `dns`, `refused`, `connect`, `tls`, `auth` (no token, no certificate): nothing was sent | failed | none | yes |
 | the same at an address that a redirect named | failed | as the redirect: none (303: unknown) | yes |
 | `blocked`, `request` | failed | none (after a 303: unknown) | no |
 | `timeout`, `dropped` | failed | unknown | yes |
@@ -49,7 +49,7 @@ _FINAL_5XX = frozenset({501, 505})
 _NOT_BEGUN = _FINAL_5XX | {503}
 _SEE_OTHER = 303
 _OVERLOADED = frozenset({429, 503})
-_UNSENT = frozenset({"dns", "refused", "connect", "tls"})
+_UNSENT = frozenset({"dns", "refused", "connect", "tls", "auth"})
 _REFUSED_HERE = frozenset({"blocked", "request"})
 
 

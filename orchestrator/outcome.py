@@ -10,7 +10,7 @@ from orchestrator.states import Effect
 class StepError:
     """Why an attempt failed. `kind` is a fixed word for programs, `message` is for people, `status` is HTTP's.
 
-    Kinds: `http` (an answer that is not a success), `refused`, `dns`, `connect` and `tls` (nothing was sent),
+    Kinds: `http` (an answer that is not a success), `refused`, `dns`, `connect`, `tls` and `auth` (nothing was sent),
     `timeout` and `dropped` (sent, no whole answer), `blocked` (the address may not be called), `request` (the request
     cannot be sent as it is written), `answer` (an answer that cannot be kept), `expression`, `rejected` (the `success`
     expression said no), `lost` (the worker died), `internal` (a fault of the orchestrator itself), `deadline`,

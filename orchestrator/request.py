@@ -11,9 +11,11 @@ from orchestrator.call import Request
 from orchestrator.definition import Call
 from orchestrator.errors import ExpressionError
 from orchestrator.expressions import Template
-from orchestrator.jsontype import Json, kind_of
+from orchestrator.jsontype import Json
 from orchestrator.ledger.materials import Materials
 from orchestrator.moments import iso
+from orchestrator.presenting import credentials_of
+from orchestrator.rendering import text_of
 from orchestrator.sealing import MASK, Sealer, merged, without
 from orchestrator.states import StepStatus
 from orchestrator.tracing import child_of
@@ -60,9 +62,10 @@ def request_for(materials: Materials, around: Surroundings) -> Request:
     headers = {"Accept": "application/json", "User-Agent": "celery-orchestrator"}
     if body is not None:
         headers["Content-Type"] = content_type
-    headers |= {name: _text(template.render(scope), f"header {name}") for name, template in call.headers.items()}
+    headers |= {name: text_of(template.render(scope), f"header {name}") for name, template in call.headers.items()}
     headers |= _control_headers(materials, scope)
-    return Request(call.method, _url(call, scope), headers, body, materials.timeout)
+    who = credentials_of(call.auth, scope)
+    return Request(call.method, _url(call, scope), headers, body, materials.timeout, who)
 
 
 def shown(materials: Materials, request: Request) -> dict[str, Json]:
@@ -86,7 +89,7 @@ def _control_headers(materials: Materials, scope: Mapping[str, Json]) -> dict[st
     step = materials.step
     key = idempotency_key(materials.workflow_id, step.name, step.key_round)
     if materials.call.idempotency_key is not None:
-        key = _text(materials.call.idempotency_key.render(scope), "idempotencyKey")
+        key = text_of(materials.call.idempotency_key.render(scope), "idempotencyKey")
     return {
         "Idempotency-Key": key,
         "traceparent": child_of(materials.traceparent, materials.workflow_id, f"{step.name}/{materials.attempt}"),
@@ -137,7 +140,7 @@ def _original(materials: Materials, scope: Mapping[str, Json]) -> dict[str, Json
     # Where either cannot be filled in, the other still says what is meant.
     with suppress(ExpressionError):
         if call.idempotency_key is not None:
-            key = _text(call.idempotency_key.render(scope), "idempotencyKey")
+            key = text_of(call.idempotency_key.render(scope), "idempotencyKey")
     with suppress(ExpressionError):
         masked = {"context": materials.context, "secret": dict.fromkeys(scope["secret"], MASK)}
         original = _own_payload(materials, call, {**scope, **masked}, undone.name)
@@ -155,9 +158,9 @@ def _told(undo: Call, value: Json) -> Json:
 
 
 def _url(call: Call, scope: Mapping[str, Json]) -> str:
-    url = _text(call.target_url.render(scope), "targetUrl")
+    url = text_of(call.target_url.render(scope), "targetUrl")
     query = {name: template.render(scope) for name, template in call.query.items()}
-    present = {name: _text(value, f"query {name}") for name, value in query.items() if value is not None}
+    present = {name: text_of(value, f"query {name}") for name, value in query.items() if value is not None}
     if not present:
         return url
     address, _, fragment = url.partition("#")
@@ -172,17 +175,9 @@ def _encoded(call: Call, payload: Json) -> tuple[bytes | None, str]:
         return _compact(payload).encode(), "application/json"
     if not isinstance(payload, dict):
         raise ExpressionError("a form payload must be an object of texts and numbers")
-    fields = {name: _text(value, f"payload {name}") for name, value in payload.items() if value is not None}
+    fields = {name: text_of(value, f"payload {name}") for name, value in payload.items() if value is not None}
     return urlencode(fields).encode(), "application/x-www-form-urlencoded"
 
 
 def _compact(value: Json) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
-def _text(value: Json, place: str) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool | int | float):
-        return json.dumps(value)
-    raise ExpressionError(f"{place} must be a text or a number, but is {kind_of(value)}")

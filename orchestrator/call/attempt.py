@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from orchestrator.call.addresses import AllowedHosts
+from orchestrator.call.credentials import CertificateFiles
 from orchestrator.call.lookups import Lookups
 from orchestrator.call.unanswered import Unanswered
 
@@ -20,8 +21,9 @@ class Attempt:
 
     An attempt is one exchange, or several where the service redirects. `connected` and `sending` are about the exchange
     under way: whether it has a new connection (its TLS handshake may still be under way), and whether its request has
-    begun to go out. `status` is that of the last answer that began to come; `seen_other` says that a request which
-    changes something was answered with 303: it has been carried out, whatever comes of fetching the result.
+    begun to go out; `certificate` is what its TLS shows. `status` is that of the last answer that began to come;
+    `seen_other` says that a request which changes something was answered with 303: it has been carried out, whatever
+    comes of fetching the result.
     `may_send` is asked in the moment in which a request would go out.
     """
 
@@ -34,10 +36,12 @@ class Attempt:
     status: int | None = None
     seen_other: bool = False
     may_send: Callable[[], bool] = lambda: True
+    certificate: CertificateFiles | None = None
 
-    def begin_exchange(self) -> None:
-        """The next request: the first one, or what a redirect asks for."""
+    def begin_exchange(self, certificate: CertificateFiles | None = None) -> None:
+        """The next request: the first one, or what a redirect asks for. TLS shows the certificate."""
         self.connected = self.sending = False
+        self.certificate = certificate
 
     def begin_sending(self) -> None:
         """From here on nobody knows what has arrived, until an answer says so. Unanswered where it may not be sent."""

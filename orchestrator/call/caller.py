@@ -11,17 +11,21 @@ import urllib3
 from orchestrator.call.addresses import AllowedHosts
 from orchestrator.call.attempt import Attempt, under_way
 from orchestrator.call.body import decoded, decompressed, read_bounded
+from orchestrator.call.credentials import NOBODY, presented
 from orchestrator.call.failures import meaning
 from orchestrator.call.lookups import Lookups, Resolve, resolve
 from orchestrator.call.pooling import pooled_session
 from orchestrator.call.redirects import MAX_REDIRECTS, redirected
 from orchestrator.call.request import Origin, Request, changes_something, prepare
+from orchestrator.call.signing import sign
+from orchestrator.call.tokens import Tokens
 from orchestrator.call.unanswered import Unanswered
 from orchestrator.outcome import Answer, NoAnswer
 
 _MAX_HEADER_CHARACTERS = 65_536
 _DISCARDED_BYTES = 65_536
 _SEE_OTHER = 303
+_UNAUTHORIZED = 401
 # Cookies are sent to no service, so none is kept: it would be a secret that nobody needs.
 _NOT_KEPT = frozenset({"set-cookie", "set-cookie2"})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -48,6 +52,7 @@ class Caller:
         self._max_answer_bytes = max_answer_bytes
         self._allowed = AllowedHosts(allow_hosts)
         self._lookups = Lookups(resolve)
+        self._tokens = Tokens(self.call)
 
     def call(self, request: Request, may_send: Callable[[], bool] = lambda: True) -> Answer | NoAnswer:
         """Send `request` once, and on where a redirect asks for it, within its time-out.
@@ -59,7 +64,7 @@ class Caller:
         attempt = Attempt(time.monotonic() + request.timeout, self._allowed, self._lookups, may_send=may_send)
         token = under_way.set(attempt)
         try:
-            return self._followed(request, attempt)
+            return self._authorized(request, attempt)
         except Unanswered as reason:
             status = _SEE_OTHER if attempt.seen_other else attempt.status
             return NoAnswer(reason.kind, reason.message, attempt.sent, status)
@@ -69,6 +74,22 @@ class Caller:
     def close(self) -> None:
         """Close the idle connections."""
         self._session.close()
+
+    def _authorized(self, request: Request, attempt: Attempt) -> Answer:
+        """The answer to the request with a token, where it wants one; with a fresh one, once, where it gets a 401."""
+        credentials = request.credentials
+        if credentials is None or credentials.grant is None:
+            return self._followed(request, attempt)
+        token, kept = self._tokens.get(credentials.grant, attempt.deadline)
+        answer = self._followed(replace(request, credentials=credentials.with_token(token.value)), attempt)
+        if answer.status == _UNAUTHORIZED:
+            self._tokens.refused(credentials.grant, token)
+        if answer.status != _UNAUTHORIZED or not kept:
+            return answer
+        # It was refused before anything was done: where there is no other token, it is as if it had not been sent.
+        attempt.sent, attempt.status = False, None
+        token, _ = self._tokens.get(credentials.grant, attempt.deadline)
+        return self._followed(replace(request, credentials=credentials.with_token(token.value)), attempt)
 
     def _followed(self, request: Request, attempt: Attempt) -> Answer:
         """The answer after at most `MAX_REDIRECTS` redirects."""
@@ -83,8 +104,11 @@ class Caller:
 
     def _exchange(self, request: Request, attempt: Attempt) -> Answer | Request:
         """Send one request: its answer, or the request that its redirect asks for."""
-        attempt.begin_exchange()
-        prepared = prepare(request)
+        credentials = request.credentials or NOBODY
+        attempt.begin_exchange(credentials.certificate)
+        prepared = prepare(presented(request))
+        if credentials.signing is not None:
+            sign(prepared, credentials.signing)
         url = str(prepared.url)
         try:
             # Not Session.send, which reads the whole body of a redirect, however long, and keeps cookies.

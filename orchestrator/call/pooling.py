@@ -7,13 +7,10 @@ connection, connect to any address, take an interim answer for the final one, lo
 
 import logging
 import socket
-import ssl
 from collections.abc import Iterable
-from functools import cache
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING
 
-import certifi
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
@@ -24,7 +21,8 @@ from orchestrator.call.attempt import under_way
 from orchestrator.call.dialling import dial
 from orchestrator.call.final_response import FinalResponse
 from orchestrator.call.request import Origin
-from orchestrator.call.sockets import TimedTLSSocket
+from orchestrator.call.tls import client_context, tls_context
+from orchestrator.call.unanswered import Unanswered
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, SupportsRead
@@ -104,9 +102,16 @@ class OneAttemptAdapter(HTTPAdapter):
     def get_connection_with_tls_context(
         self, request: requests.PreparedRequest, verify: object, proxies: object = None, cert: object = None
     ) -> HTTPConnectionPool:
-        """The pool of the request's origin."""
+        """The pool of the request's origin; connections that show a client certificate are for those who have it."""
         origin = Origin.of(str(request.url))
-        tls = {"ssl_context": tls_context()} if origin.scheme == "https" else {}
+        certificate = under_way.get().certificate
+        tls = {}
+        if certificate is not None:
+            if origin.scheme != "https":
+                raise Unanswered("request", f"a client certificate can be shown by TLS only, and {origin} has none")
+            tls = {"ssl_context": client_context(certificate)}
+        elif origin.scheme == "https":
+            tls = {"ssl_context": tls_context()}
         pool: HTTPConnectionPool = self.poolmanager.connection_from_host(origin.host, origin.port, origin.scheme, tls)
         return pool
 
@@ -120,18 +125,6 @@ class OneAttemptAdapter(HTTPAdapter):
         response.raw = resp
         response.request = req
         return response
-
-
-@cache
-def tls_context() -> ssl.SSLContext:
-    """One context a process, because loading the certificates takes tens of milliseconds.
-
-    It trusts what the system trusts (a company's own authority, `SSL_CERT_FILE`) and what certifi lists.
-    """
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
-    context.sslsocket_class = TimedTLSSocket
-    return context
 
 
 def _keep_urllib3_quiet() -> None:

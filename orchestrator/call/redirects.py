@@ -42,7 +42,7 @@ def redirected(request: Request, status: int, location: str | None) -> Request |
             f"{Origin.of(request.url)} redirects {request.method.upper()} to {origin}; a request that carries data or "
             f"credentials is not sent on to another origin. If that is right, write {origin} into the targetUrl.",
         )
-    return replace(request, url=url, headers={})
+    return replace(request, url=url, headers={}, credentials=None)
 
 
 def _without_body(request: Request, method: str) -> Request:

@@ -7,6 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import requests
 
+from orchestrator.call.credentials import Credentials
 from orchestrator.call.unanswered import Unanswered
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -22,13 +23,18 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request. `timeout` is seconds for everything: lookup, connecting, TLS, sending, answer, redirects."""
+    """One HTTP request.
+
+    `timeout` is seconds for everything: a token, lookup, connecting, TLS, sending, answer, redirects. `credentials` are
+    added in the moment of sending, and to the request's own origin only.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str]
     body: bytes | None
     timeout: float
+    credentials: Credentials | None = None
 
 
 @dataclass(frozen=True, slots=True)

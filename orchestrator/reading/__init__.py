@@ -6,7 +6,7 @@ In reading order:
 - `text`: text → plain values and their lines;
 - `canonical`: the one form in which a document is stored and hashed;
 - `fields`: every field and what it may hold, as one table, made of
-- `kinds`, `expression_kinds` and `input_schema`: the kinds of values;
+- `kinds`, `expression_kinds`, `auth_kinds` and `input_schema`: the kinds of values;
 - `edges`, `checks`: what must fit together across fields;
 - `building`: typed fields → the values of `orchestrator.definition`;
 - `place`: where a reader stands, and the faults so far.

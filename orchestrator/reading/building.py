@@ -16,6 +16,7 @@ _CALL = {
     "method": "method",
     "headers": "headers",
     "query": "query",
+    "auth": "auth",
     "payload": "payload",
     "encoding": "encoding",
     "timeout": "timeout",

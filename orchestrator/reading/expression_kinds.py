@@ -120,7 +120,7 @@ class Headers(Kind):
         folded: set[str] = set()
         made: dict[str, Template] = {}
         for name, text in value.items():
-            _check_header_name(name, folded, at / name)
+            check_header_name(name, folded, at / name)
             folded.add(name.lower())
             if isinstance(text, str) and _CONTROL.search(text):
                 (at / name).fault("must be one line without control characters")
@@ -200,7 +200,7 @@ def check_roots(expression: Expression, roots: Iterable[str], at: Place) -> None
 
 def _not_here(root: str, at: Place) -> str:
     if root == "secret":
-        return "reads a secret; secrets may stand in targetUrl, headers, query and payload only"
+        return "reads a secret; secrets may stand in targetUrl, headers, query, payload and auth only"
     if root == "response":
         return "reads the response, which only success, result and retry.on may"
     if root == "error":
@@ -213,7 +213,8 @@ def _not_here(root: str, at: Place) -> str:
     return f"reads '{root[:40]}', which is no name{hint}"
 
 
-def _check_header_name(name: str, folded: set[str], at: Place) -> None:
+def check_header_name(name: str, folded: set[str], at: Place) -> None:
+    """A name that cannot be a header's, that is ours to set, or that is among the lower-case `folded`, is a fault."""
     if not _HEADER_NAME.fullmatch(name):
         at.fault("is no name for a header")
     elif name.lower() in _OWN_HEADERS:

@@ -1,5 +1,6 @@
 """Every field of a definition, its meaning and its kind: the one table behind both the reader and the JSON Schema."""
 
+from orchestrator.reading.auth_kinds import AuthKind
 from orchestrator.reading.expression_kinds import (
     DECIDING,
     JUDGING,
@@ -40,7 +41,6 @@ COMPENSATION_RETRIES = 8
 # Fields of the language that this release does not run yet. A release that does deletes the row and adds the field.
 NOT_YET = {
     "definition": ("notify",),
-    "call": ("auth",),
     "step": ("callback", "wait", "forEach", "workflow", "task", "limit"),
 }
 
@@ -54,7 +54,8 @@ RETRY = Group(
         ),
         "on": Field(
             "What is worth another attempt, instead of what is by default: statuses (409), classes (4xx, 5xx, "
-            "connection, timeout, refused, dns, tls, dropped, answer), conditions over `response` and `error` in ${ }.",
+            "connection, timeout, refused, dns, tls, auth, dropped, answer), conditions over `response` and `error` "
+            "in ${ }.",
             Occasions(),
         ),
         "budget": Field("The longest time for all attempts and waits: no attempt is begun after it.", Duration(YEAR)),
@@ -66,6 +67,7 @@ _REQUEST = {
     "method": Field("The HTTP method.", Choice(METHODS), "POST"),
     "headers": Field("Headers to send; secrets as ${secret.NAME}.", Headers()),
     "query": Field("Query parameters to add to the URL.", Query()),
+    "auth": Field("How the call says who it is.", AuthKind()),
     "payload": Field(
         "What is sent, exactly. Left out: the context, all earlier results and the ids.", AnyTemplate(SENDING)
     ),
@@ -91,7 +93,7 @@ COMPENSATION = Group(
         "retries": Field(_RETRIES, Whole(0, 100), COMPENSATION_RETRIES),
     },
     required=("targetUrl",),
-    later=(*NOT_YET["call"], *NOT_YET["step"]),
+    later=NOT_YET["step"],
 )
 
 STEP = Group(
@@ -118,7 +120,7 @@ STEP = Group(
         ),
     },
     required=("targetUrl",),
-    later=(*NOT_YET["call"], *NOT_YET["step"]),
+    later=NOT_YET["step"],
 )
 
 _ENTRY = r"/api(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+"

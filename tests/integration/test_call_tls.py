@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from orchestrator.call import Caller, Request
-from orchestrator.call.pooling import tls_context
+from orchestrator.call.tls import tls_context
 from orchestrator.outcome import Answer, NoAnswer
 from tests.integration.raw_service import Behaviour, Visit, answering, http, once, serving
 
