@@ -27,7 +27,7 @@ from orchestrator.cli.group import Sections
 from orchestrator.cli.migrate import migrate
 from orchestrator.cli.orders import cancel, pause, rerun, resume, retry
 from orchestrator.cli.start import start
-from orchestrator.cli.trying import test
+from orchestrator.cli.trying import record, test
 from orchestrator.cli.up import up
 from orchestrator.cli.web import web
 from orchestrator.cli.worker import worker
@@ -42,7 +42,7 @@ def orchestrator() -> None:
 
 assert isinstance(orchestrator, Sections)
 orchestrator.add("Run", demo, up, web, worker)
-orchestrator.add("Workflows", start, list_, show, events, why, cancel, pause, resume, retry, rerun)
+orchestrator.add("Workflows", start, list_, show, events, why, cancel, pause, resume, retry, rerun, record)
 orchestrator.add("Definitions", validate, plan, test, schema)
 orchestrator.add("Installation", migrate, doctor)
 

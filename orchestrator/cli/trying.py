@@ -1,4 +1,4 @@
-"""`orchestrator test`: definitions against scripted answers, without a server."""
+"""`orchestrator test`, `record`: definitions against scripted answers, without a server; real answers as a script."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli.exits import FAILED, WRONG
+from orchestrator.cli.plain import plain
 from orchestrator.cli.workflows import as_json_option
+from orchestrator.errors import Conflict
 from orchestrator.jsontype import Json
 
 if TYPE_CHECKING:
@@ -60,6 +62,35 @@ def test(files: tuple[Path, ...], against: Path | None, word: str, verbose: bool
     sys.exit(WRONG if not sound else FAILED if failed or not tried else 0)
 
 
+@click.command()
+@click.argument("workflow_id")
+def record(workflow_id: str) -> None:
+    """Print a finished workflow as a test case: its context (sensitive fields masked), its real answers, its calls.
+
+    \b
+    orchestrator record ID > workflows/order.tests.yaml
+    orchestrator test workflows/order.tests.yaml --against order-changed.yaml
+    """
+    from orchestrator.cli.opening import opened_ledger
+    from orchestrator.ledger.views import workflow_view
+    from orchestrator.ledger.views.history import all_events
+    from orchestrator.ledger.views.versions import definition_of
+    from orchestrator.settings import Settings
+    from orchestrator.testkit.recording import differs, recorded
+    from orchestrator.writing import as_yaml
+
+    settings = Settings.from_environment()
+    with opened_ledger(settings) as ledger:
+        view = workflow_view(ledger, workflow_id)
+        if view["completedAt"] is None:
+            raise Conflict(f"workflow {workflow_id} is {view['status']}; it can be recorded once it has ended")
+        definition = definition_of(ledger, view["definitionVersion"])
+        script = recorded(definition, view, all_events(ledger, workflow_id), settings.vars)
+    click.echo(as_yaml(script), nl=False)
+    for line in differs(script, view):
+        click.echo(f"the record, played, ends otherwise than the workflow did: {plain(line)}", err=True)
+
+
 def _scripts(files: tuple[Path, ...]) -> list[Path]:
     from orchestrator.testkit.script import scripts_in
 
@@ -67,7 +98,6 @@ def _scripts(files: tuple[Path, ...]) -> list[Path]:
 
 
 def _tell(script: "Script", results: list["Result"], verbose: bool) -> None:
-    from orchestrator.cli.plain import plain
     from orchestrator.testkit.report import place_of
 
     click.secho(f"{script.path}: {script.definition.type}", bold=True)

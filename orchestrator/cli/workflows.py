@@ -67,15 +67,11 @@ def events(workflow_id: str, as_json: bool) -> None:
     from orchestrator.cli.opening import opened_ledger
     from orchestrator.cli.printing import tell
     from orchestrator.cli.rendering import events_table
-    from orchestrator.ledger.views import events_page
+    from orchestrator.ledger.views.history import all_events
 
     with opened_ledger(Settings.from_environment()) as ledger:
-        page = events_page(ledger, workflow_id, None, 1_000)
-        found = page["events"]
-        while page["nextCursor"] is not None:
-            page = events_page(ledger, workflow_id, page["nextCursor"], 1_000)
-            found += page["events"]
-    tell({**page, "events": found}, as_json=as_json, draw=events_table)
+        found = all_events(ledger, workflow_id)
+    tell({"workflowId": workflow_id, "events": found, "nextCursor": None}, as_json=as_json, draw=events_table)
 
 
 @click.command()

@@ -11,5 +11,6 @@ In reading order:
 - `services`: who answers as the case says, and notes every call;
 - `play`, `run`: one workflow from start to end, and what became of it;
 - `judgement`, `report`: what is otherwise than expected, and how one reads it;
+- `recording`: a finished workflow as a script;
 - `plugin`: cases and the fixture `workflow_test` in pytest.
 """

@@ -8,11 +8,29 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from cryptography.fernet import Fernet
 
+from orchestrator.admission import Wish, admit
+from orchestrator.attempt import Bench, attempt
 from orchestrator.cli import orchestrator
 from orchestrator.errors import DefinitionError
+from orchestrator.jsontype import Json
+from orchestrator.ledger import Ledger
+from orchestrator.ledger.clerk import Clerk
+from orchestrator.ledger.engine import Database
+from orchestrator.ledger.migrating import migrate
+from orchestrator.ledger.starting import start
+from orchestrator.ledger.views import workflow_view
+from orchestrator.moves.move import Look
+from orchestrator.reading import read_file
+from orchestrator.request import Surroundings
+from orchestrator.sealing import Sealer
+from orchestrator.testkit.broker import Broker
+from orchestrator.testkit.case import Case
+from orchestrator.testkit.play import play
 from orchestrator.testkit.plugin import Play
-from orchestrator.testkit.script import read_script
+from orchestrator.testkit.script import case_of, read_script
+from orchestrator.testkit.services import Services
 
 WORKFLOWS = Path(__file__).parents[2] / "workflows"
 
@@ -170,3 +188,87 @@ def test_pytest_finds_scripts_and_the_fixture_by_itself(order: Path) -> None:
     assert "2 passed" in done.stdout, done.stdout + done.stderr
     assert "1 failed" in done.stdout
     assert "expected: failed" in done.stdout
+
+
+HASTY = (
+    ORDER.replace("retry: {jitter: none}", "retry: {delay: 0}")
+    .replace("timeout: 10", "retry: {delay: 0}")
+    .replace('refund"', 'refund", retry: {delay: 0}')
+)
+
+
+class Real:
+    """The same scripted services under a real ledger: claims, calls and settles as a worker makes them."""
+
+    def __init__(self, folder: Path, definition: Path, case: Case) -> None:
+        self.url = f"sqlite:///{folder / 'ledger.sqlite3'}"
+        self.ledger = Ledger(Database(self.url), VARIABLES)
+        migrate(self.ledger.database)
+        self.services, self.broker = Services(case.answers), Broker()
+        sealer = Sealer([Fernet.generate_key().decode()])
+        around = Surroundings(VARIABLES, {"SHIPPER": "secret-SHIPPER"}, sealer)
+        self.bench = Bench("worker", Clerk(self.ledger), self.services, around, self.broker.publish)
+        read = read_file(definition)
+        started = start(self.ledger, read, admit(read, Wish(case.context, "client"), sealer))
+        self.workflow_id = started.workflow_id
+        self.broker.publish(started.publication)
+
+    def view(self) -> Json:
+        """The workflow, once nothing can happen to it any more."""
+        while self.broker.bag:
+            message = self.broker.bag.pop(0)
+            if attempt(self.bench, self.workflow_id, message.step) in ("completed", "skipped", "tolerated", "passed"):
+                self.broker.returned(message)
+            for made in self.ledger.make([Look(self.workflow_id, name) for name in self._waiting()]):
+                self.broker.publish(made.publication)
+        return workflow_view(self.ledger, self.workflow_id)
+
+    def _waiting(self) -> list[str]:
+        steps = workflow_view(self.ledger, self.workflow_id)["steps"]
+        undos = [f"{each['name']}:undo" for each in steps if (each["compensation"] or {}).get("status") == "waiting"]
+        return [each["name"] for each in steps if each["status"] == "waiting"] + undos
+
+
+VARIABLES = {"SHOP": "http://shop.test"}
+
+FATES: list[Json] = [
+    {"pay": {"body": {"id": 7}}},
+    {"pay": {"body": {"id": 7}}, "ship": [503, {"status": 200, "body": "sent"}]},
+    {"pay": [{"drop": True}, {"body": {"id": 7}}], "ship": 404},
+    {"pay": {"timeout": True}},
+    {"pay": {"body": {"id": 7}}, "ship": {"refuse": True}, "pay:undo": [500, 200]},
+]
+
+
+@pytest.mark.parametrize("answers", FATES)
+def test_what_is_played_is_what_the_ledger_does(order: Path, answers: Json) -> None:
+    """The same calls in the same order, the same statuses, the same output, from the tables and from memory."""
+    order.write_text(HASTY)
+    case = case_of({"context": {"card": "1"}, "answers": answers, "vars": VARIABLES, "expect": {}}, read_file(order))
+    played, real = play(read_file(order), case), Real(order.parent, order, case)
+    view = real.view()
+    assert (view["status"], view["compensation"], view["output"]) == (played.status, played.compensation, played.output)
+    assert [(one.step, one.url) for one in real.services.calls] == [(one.step, one.url) for one in played.calls]
+    assert {step["name"]: step["status"] for step in view["steps"]}.items() <= played.steps.items()
+
+
+@pytest.mark.parametrize("answers", FATES)
+def test_a_record_of_what_happened_passes_until_the_definition_changes(order: Path, answers: Json) -> None:
+    """Sensitive fields are masked in it; on a changed definition it shows the difference."""
+    order.write_text(HASTY)
+    case = case_of({"context": {"card": "4242"}, "answers": answers, "expect": {}}, read_file(order))
+    real = Real(order.parent, order, case)
+    real.view()
+    real.ledger.database.close()
+    environment = {"ORCHESTRATOR_DATABASE_URL": real.url, "ORCHESTRATOR_VAR_SHOP": VARIABLES["SHOP"]}
+    done = CliRunner(env=environment).invoke(orchestrator, ["record", real.workflow_id])
+    assert (done.exit_code, done.stderr) == (0, ""), done.output
+    assert "4242" not in done.stdout
+    path = script(order, done.stdout)
+    status, printed = tried(path)
+    assert status == 0, printed
+    changed = order.with_name("changed.yaml")
+    changed.write_text(HASTY.replace("/pay", "/charge"))
+    status, printed = tried(path, "--against", changed)
+    assert status == 1
+    assert "expected: http://shop.test/pay\n          happened: http://shop.test/charge" in printed
