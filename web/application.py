@@ -19,12 +19,13 @@ from web import (
     openapi,
     problems,
     starting,
+    statistics,
     workflows,
 )
 from web.bodies import MOST_BYTES
 from web.parts import EXTENSION, assembled
 
-BLUEPRINTS = (starting.bp, workflows.bp, bulk.bp, controlling.bp, definitions.bp, openapi.bp, health.bp)
+BLUEPRINTS = (starting.bp, workflows.bp, bulk.bp, controlling.bp, definitions.bp, statistics.bp, openapi.bp, health.bp)
 
 
 def create_app(

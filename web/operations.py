@@ -158,6 +158,13 @@ OPERATIONS: dict[str, Operation] = {
         body={JSON: ref("Definition"), "application/yaml": {"type": "string"}},
         problems={422: "It has faults; `faults` lists them."},
     ),
+    "statistics.told": Operation(
+        "read",
+        "How workflows and their steps went: completion rate, durations, failures per step, by type and period",
+        ref("Statistics"),
+        query=parameters.STATISTICS,
+        problems={404: "There is nothing of that type."},
+    ),
     "metrics.shown": Operation("about", "Metrics for Prometheus", {"type": "string"}),
     "openapi.document": Operation("about", "This document", {"type": "object"}),
     "openapi.page": Operation("about", "This document as a page", {"type": "string"}),

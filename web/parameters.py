@@ -1,5 +1,6 @@
 """The query parameters of each call: what they are called, mean and may hold, as one table for views and OpenAPI."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,6 +8,7 @@ from enum import StrEnum
 
 from flask import request
 
+from orchestrator.durations import seconds_in
 from orchestrator.errors import Fault, FaultyInput
 from orchestrator.jsontype import Json
 from orchestrator.states import Compensation, WorkflowStatus
@@ -56,6 +58,15 @@ def _moment(text: str) -> float:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         raise ValueError("must be a time such as 2026-01-31T12:00:00Z, or a date") from None
+
+
+def _since(text: str) -> float:
+    """Seconds since 1970, of a time or of so long ago."""
+    ago = seconds_in(text)
+    try:
+        return _moment(text) if ago is None else max(0.0, time.time() - ago)
+    except ValueError:
+        raise ValueError("must be a time such as 2026-01-31T12:00:00Z, or how long ago, such as 24h or 7d") from None
 
 
 def _flag(text: str) -> bool:
@@ -125,9 +136,14 @@ RERUN = (
         {"type": "string"},
     ),
 )
-DEFINITION = (
-    Parameter(
-        "version", "A version that a workflow was started with; else the one on disk.", _text, {"type": "string"}
-    ),
+_VERSION = Parameter(
+    "version", "A version that a workflow was started with; else the one on disk.", _text, {"type": "string"}
 )
+_SINCE = Parameter(
+    "since", "Only workflows that were created since then: a time, or `24h`.", _since, {"type": "string"}
+)
+DEFINITION = (_VERSION,)
+PERIOD = (_SINCE,)
+DEFINITION_IN = (_VERSION, _SINCE)
+STATISTICS = (Parameter("type", "Only this type; else every definition's.", _text, {"type": "string"}), _SINCE)
 NONE: tuple[Parameter, ...] = ()

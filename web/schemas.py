@@ -28,6 +28,7 @@ TIME = {"type": "string", "format": "date-time"}
 MAYBE_TIME = {"type": ["string", "null"], "format": "date-time"}
 MAYBE_WHOLE = {"type": ["integer", "null"]}
 WHOLE = {"type": "integer"}
+SHARE = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
 CONTEXT = {"type": "object", "description": "The context; sensitive fields are masked where it is shown."}
 BEGINNING = {
     "delay": {"type": ["number", "string"], "description": "Seconds, or such as 15m or 30d: how long it is put off."},
@@ -52,6 +53,8 @@ def _definition() -> Json:
 
 _TIMES = {"startedAt": MAYBE_TIME, "completedAt": MAYBE_TIME, "durationMs": MAYBE_WHOLE}
 _LIFE = {"createdAt": TIME, "completedAt": MAYBE_TIME, "durationMs": MAYBE_WHOLE, "definitionVersion": TEXT}
+
+_TOOK = {"meanMs": MAYBE_WHOLE, "medianMs": MAYBE_WHOLE}
 
 SCHEMAS: dict[str, Json] = {
     "Problem": {
@@ -132,6 +135,24 @@ SCHEMAS: dict[str, Json] = {
         steps=rows(record(name=TEXT, waitFor=rows(TEXT), next=rows(TEXT))),
         input=ANY,
         document={"type": "object"},
+    ),
+    "Statistics": record(
+        since=MAYBE_TIME,
+        until=TIME,
+        types=rows(
+            record(
+                type=TEXT,
+                since={**MAYBE_TIME, "description": "When the oldest of those looked at was created."},
+                more={"type": "boolean", "description": "There are more in the period: these are the newest."},
+                workflows=record(count=WHOLE, ended=WHOLE, completed=WHOLE, completionRate=SHARE, **_TOOK),
+                steps={
+                    "type": "object",
+                    "additionalProperties": record(
+                        count=WHOLE, failed=WHOLE, failureRate=SHARE, attempts={"type": "number"}, **_TOOK
+                    ),
+                },
+            )
+        ),
     ),
     "Definition": _definition(),
     "Health": {"type": "object", "required": ["status"], "properties": {"status": TEXT}},

@@ -9,6 +9,7 @@ from sqlalchemy import Row, bindparam, select
 from orchestrator.jsontype import Json
 from orchestrator.ledger.book import Ledger
 from orchestrator.ledger.tables import steps, workflows
+from orchestrator.ledger.views.listing import Filters, conditions
 from orchestrator.ledger.views.snapshot import snapshot
 from orchestrator.moments import iso, took_ms
 from orchestrator.states import FINAL, StepStatus, WorkflowStatus
@@ -17,32 +18,34 @@ MOST_WORKFLOWS = 500
 MOST_ROWS = 10_000
 """Rows of steps that are read: of a type with many steps fewer workflows are looked at."""
 
-_LAST = (
-    select(*(workflows.c[name] for name in "id version status compensation created_at completed_at".split()))
-    .where(workflows.c.type == bindparam("type"))
-    .order_by(workflows.c.id.desc())
-    .limit(bindparam("limit"))
-)
+_LAST = select(
+    *(workflows.c[name] for name in "id version status compensation created_at completed_at".split())
+).order_by(workflows.c.id.desc())
 _STEPS = select(*(steps.c[name] for name in "name status attempts started_at completed_at".split())).where(
     steps.c.workflow_id.in_(bindparam("ids", expanding=True)), steps.c.started_at.is_not(None)
 )
 
 
-def statistics(ledger: Ledger, workflow_type: str, step_count: int) -> Json:
-    """The type's last workflows as numbers; `step_count` is about how many steps each has.
+def statistics(ledger: Ledger, workflow_type: str, step_count: int, since: float | None = None) -> Json:
+    """The type's last workflows as numbers, of those that were created after `since` (seconds since 1970).
 
-    Of the steps those that were called are counted; `failureRate` is the share of settled ones that failed, `attempts`
-    a mean. Durations are milliseconds, waits included, of those that completed. None where there is nothing to tell.
+    `step_count` is about how many steps each has. Where there are more workflows than are looked at, `more` is true
+    and the numbers are those of the newest. Of the steps those that were called are counted; `failureRate` is the
+    share of settled ones that failed, `attempts` a mean. Durations are milliseconds, waits included, of those that
+    completed. None where there is nothing to tell.
     """
     limit = max(10, min(MOST_WORKFLOWS, MOST_ROWS // max(1, step_count)))
+    wanted = conditions(Filters(type=workflow_type, created_after=since))
     with snapshot(ledger) as connection:
-        last = list(connection.execute(_LAST, {"type": workflow_type, "limit": limit}))
+        found = list(connection.execute(_LAST.where(*wanted).limit(limit + 1)))
+        last = found[:limit]
         rows = list(connection.execute(_STEPS, {"ids": [row.id for row in last]})) if last else []
     by_step: dict[str, list[Row[Any]]] = {}
     for row in rows:
         by_step.setdefault(row.name, []).append(row)
     return {
         "workflows": _of_workflows(last),
+        "more": len(found) > limit,
         "since": iso(last[-1].created_at) if last else None,
         "steps": {name: _of_step(found) for name, found in by_step.items()},
         "versions": _of_versions(last),
@@ -52,7 +55,13 @@ def statistics(ledger: Ledger, workflow_type: str, step_count: int) -> Json:
 def _of_workflows(last: Sequence[Row[Any]]) -> Json:
     ended = [row for row in last if WorkflowStatus(row.status) in FINAL]
     completed = [row for row in ended if row.status == WorkflowStatus.COMPLETED.value]
-    return {"count": len(last), "ended": len(ended), "completionRate": _share(completed, ended), **_times(completed)}
+    return {
+        "count": len(last),
+        "ended": len(ended),
+        "completed": len(completed),
+        "completionRate": _share(completed, ended),
+        **_times(completed),
+    }
 
 
 def _of_step(rows: Sequence[Row[Any]]) -> Json:

@@ -82,6 +82,34 @@ def test_statistics_tell_how_the_last_ones_went(desk: Desk) -> None:
     assert statistics(desk.ledger, "no such type", 3)["workflows"]["completionRate"] is None
 
 
+def test_statistics_by_type_and_period_are_an_api(desk: Desk) -> None:
+    """The guides' numbers: completion rate, average duration, failures per step; of a period, or of the last ones."""
+    good, bad = desk.start(), desk.start()
+    desk.complete(good, payment={"orderId": "o"}, shipment={"trackingId": "t"}, confirmation={})
+    desk.make(bad, "payment", REFUSED)
+    answer = desk.get("/api/statistics", type="order-processing", since="1h")
+    [told] = answer["types"]
+    assert answer["since"] < told["since"] < answer["until"]
+    whole = told["workflows"]
+    assert (whole["count"], whole["ended"], whole["completed"], whole["completionRate"]) == (2, 2, 1, 0.5)
+    assert whole["meanMs"] is not None
+    assert (told["steps"]["payment"]["failed"], told["steps"]["payment"]["failureRate"]) == (1, 0.5)
+    assert desk.get("/api/statistics", since="2999-01-01")["types"][0]["workflows"]["count"] == 0
+    assert {each["type"] for each in desk.get("/api/statistics")["types"]} > {"order-processing"}
+    assert desk.get("/api/statistics", since="999999999999d")["types"]
+    for wrong in ("since=yesterday", "since=-1h", "since=9999999999999d", "since=", "type=%00", "period=1h"):
+        assert desk.client.get(f"/api/statistics?{wrong}").status_code == 400, wrong
+    assert desk.client.get("/api/statistics?type=none").status_code == 404
+
+
+def test_of_more_workflows_than_are_looked_at_the_newest_count(desk: Desk) -> None:
+    """And the answer says so: of a type with ten thousand steps it is ten."""
+    for _ in range(11):
+        desk.start()
+    told = statistics(desk.ledger, "order-processing", 10_000, since=0.0)
+    assert (told["workflows"]["count"], told["more"]) == (10, True)
+
+
 def test_workers_and_what_waits_for_them_are_told(desk: Desk) -> None:
     """One that runs a step, one that has been silent; a step that waits for its retry."""
     beat(desk.ledger, "worker-1", "here", 1)

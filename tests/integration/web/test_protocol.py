@@ -149,6 +149,7 @@ def test_what_is_answered_has_the_described_shape(sqlite_desk: Desk) -> None:
         (f"/api/workflows/{workflow_id}/events", "Events"),
         (f"/api/workflows/{workflow_id}/why", "Why"),
         ("/api/workflows", "Page"),
+        ("/api/statistics?since=1h", "Statistics"),
         ("/api/definitions/subscription", "DefinitionDetail"),
     ):
         schema = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
