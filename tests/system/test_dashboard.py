@@ -157,8 +157,8 @@ def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_screen(
     installation.wait(workflow)
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]  # one of two words
-    paths = ["/", f"/workflows/{workflow}", f"/workflows/{workflow}/steps/payment", "/definitions"]
-    for path in [*paths, "/definitions/subscription", "/workers", "/login"]:
+    paths = ["/", f"/workflows/{workflow}", f"/workflows/{workflow}/steps/payment", "/definitions?since=24h"]
+    for path in [*paths, "/definitions/subscription?since=7d", "/workers", "/login"]:
         if path == "/login":
             page.context.clear_cookies()  # it leads on at once whoever is logged in
         page.goto(path)
