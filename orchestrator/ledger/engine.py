@@ -86,11 +86,16 @@ class Database:
 
     def now(self, connection: Connection) -> float:
         """Seconds since 1970 by the database server's clock, the one clock that all workers share."""
-        return float(connection.execute(_NOW[self.engine.dialect.name]).scalar_one())
+        return now_in(connection)
 
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def now_in(connection: Connection) -> float:
+    """The same, by any connection to the database."""
+    return float(connection.execute(_NOW[connection.dialect.name]).scalar_one())
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from orchestrator.definition import Definition
 from orchestrator.errors import StartKeyReused
 from orchestrator.jsontype import Json
 from orchestrator.ledger.book import Ledger
+from orchestrator.ledger.definitions import Definitions
+from orchestrator.ledger.engine import now_in
 from orchestrator.ledger.rows import new_step
 from orchestrator.ledger.tables import events, steps, workflows
 from orchestrator.moments import iso
@@ -76,9 +78,14 @@ def start(ledger: Ledger, definition: Definition, wanted: Start) -> Started:
 
 def start_in(ledger: Ledger, connection: Connection, definition: Definition, wanted: Start) -> Started:
     """The same within the caller's own transaction, without the look for an earlier use of the key."""
-    now = ledger.database.now(connection)
+    return write_start(connection, ledger.definitions, definition, wanted)
+
+
+def write_start(connection: Connection, definitions: Definitions, definition: Definition, wanted: Start) -> Started:
+    """Write the rows of a new workflow. `definitions` says which versions are known to be in the ledger already."""
+    now = now_in(connection)
     workflow_id = str(uuid_utils.uuid7())
-    ledger.definitions.keep(connection, definition, now)
+    definitions.keep(connection, definition, now)
     begin_at = wanted.beginning.at(now)
     connection.execute(insert(workflows), _workflow_row(workflow_id, definition, wanted, now, begin_at))
     rows, publication = first_steps(workflow_id, definition, now, begin_at)
@@ -135,11 +142,16 @@ def existing(ledger: Ledger, definition: Definition, wanted: Start) -> Started |
     if wanted.key is None:
         return None
     with ledger.database.reading() as connection:
-        row = connection.execute(
-            select(workflows.c.id, workflows.c.start_hash).where(
-                workflows.c.type == definition.type, workflows.c.start_key == wanted.key
-            )
-        ).one_or_none()
+        return existing_in(connection, definition, wanted)
+
+
+def existing_in(connection: Connection, definition: Definition, wanted: Start) -> Started | None:
+    """The same, as this connection sees it."""
+    row = connection.execute(
+        select(workflows.c.id, workflows.c.start_hash).where(
+            workflows.c.type == definition.type, workflows.c.start_key == wanted.key
+        )
+    ).one_or_none()
     if row is None:
         return None
     if row.start_hash not in (wanted.body_hashes or (None,)):
