@@ -2,12 +2,25 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 
+from orchestrator.ledger.engine import Database
+from orchestrator.ledger.migrating import migrate
 from tests.servers import Databases, PostgresServer, RedisServer
+
+_TIMED = {"facts", "system", "chaos"}
+"""The folders of tests that share workers or watch the clock: they run one after the other, in one process."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Says what may run beside what (`--dist loadgroup`): anything but two that watch the clock."""
+    for item in items:
+        if _TIMED & set(item.path.parts):
+            item.add_marker(pytest.mark.xdist_group("timed"))
 
 
 @pytest.fixture(scope="session")
@@ -85,3 +98,50 @@ def database_url(request: pytest.FixtureRequest) -> str:
     """A fresh, empty database of each kind in turn."""
     url: str = request.getfixturevalue({"sqlite": "sqlite_url", "postgresql": "postgres_url"}[request.param])
     return url
+
+
+@pytest.fixture(scope="session")
+def _postgres_ledger(databases: Databases) -> Iterator[str]:
+    url = databases.create()
+    database = Database(url)
+    try:
+        migrate(database)
+        database.close()
+        yield url
+    finally:
+        databases.drop(url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database of each kind in turn for a ledger that nobody has written into; its tables may be there already."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("sqlite_url")
+        return
+    databases: Databases = request.getfixturevalue("databases")
+    url: str = request.getfixturevalue("_postgres_ledger")
+    try:
+        yield url
+    finally:
+        databases.empty(url)
+
+
+@pytest.fixture(scope="session")
+def fresh_database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], AbstractContextManager[str]]:
+    """For what outlives one test: an empty database of the kind that is asked for, until the block ends."""
+
+    @contextmanager
+    def fresh(kind: str) -> Iterator[str]:
+        if kind == "sqlite":
+            yield f"sqlite:///{tmp_path_factory.mktemp('database') / 'ledger.sqlite3'}"
+            return
+        databases: Databases = request.getfixturevalue("databases")
+        url = databases.create()
+        try:
+            yield url
+        finally:
+            databases.drop(url)
+
+    return fresh

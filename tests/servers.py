@@ -20,11 +20,12 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from orchestrator.ledger.tables import metadata
 from orchestrator.redis_binary import redis_binary
 from orchestrator.tether import tethered
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 15) -> None:
+def until(condition: Callable[[], object], what: str, seconds: float = 30) -> None:
     """Return when `condition()` is true; fail with `what` when that takes longer than `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -180,6 +181,14 @@ class Databases:
     def drop(self, url: str) -> None:
         """Drop a database, whoever is still connected."""
         self._run(f'DROP DATABASE IF EXISTS "{urlsplit(url).path[1:]}" WITH (FORCE)')
+
+    def empty(self, url: str) -> None:
+        """Leave its tables, with nothing in them and their numbers back at the start; who is connected is cut off."""
+        name = urlsplit(url).path[1:]
+        self._run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+        tables = ", ".join(f'"{table}"' for table in metadata.tables)
+        with psycopg.connect(url.replace("+psycopg", "", 1), autocommit=True) as connection:
+            connection.execute(f"TRUNCATE {tables} RESTART IDENTITY".encode())
 
     def _run(self, statement: str) -> None:
         with psycopg.connect(self.admin_url, autocommit=True) as connection:

@@ -50,7 +50,7 @@ def test_a_frozen_redis_does_not_freeze_the_publisher(redis_server: RedisServer)
     began = time.monotonic()
     with pytest.raises(OperationalError):
         backend.set_chord_size("frozen", 2)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
 
 
 def test_results_of_a_users_own_tasks_can_be_waited_for(run: Run) -> None:

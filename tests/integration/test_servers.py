@@ -111,7 +111,7 @@ def test_servers_end_with_an_interrupted_test_run(tmp_path: Path) -> None:
                 time.sleep(600)
         """)
     )
-    command = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", str(tmp_path)]
+    command = [sys.executable, "-m", "pytest", "-n0", "-q", "-s", "-p", "no:cacheprovider", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as run:
         assert run.stdout is not None
         server = psutil.Process(next(int(line) for line in run.stdout if line.strip().isdigit()))

@@ -1,11 +1,12 @@
-"""One installation for each kind of database, shared by the module's tests; services with empty books for each."""
+"""One installation for each kind of database, shared by tests that kill nothing; services with empty books for each."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from tests.servers import Databases, RedisServer
+from tests.servers import RedisServer
 from tests.system.installation import Installation, installed
 from tests.system.services import Services
 
@@ -23,22 +24,29 @@ def services(_server: Services) -> Services:
     return _server
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def orchestrator(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, redis_session: RedisServer
-) -> Iterator[Installation]:
-    """A running installation with one worker process on each kind of database."""
-    folder: Path = tmp_path_factory.mktemp("installation")
-    with redis_session.client() as client:
-        client.flushall()
-    if request.param == "sqlite":
-        with installed(f"sqlite:///{folder / 'ledger.sqlite3'}", redis_session.url, folder) as installation:
-            yield installation
-        return
-    databases: Databases = request.getfixturevalue("databases")
-    url = databases.create()
+@pytest.fixture(scope="package")
+def _broker(server_folder: Path) -> Iterator[RedisServer]:
+    """A Redis of the shared installations: the session's is emptied by whoever asks for it."""
+    folder = server_folder / "system"
+    folder.mkdir()
+    server = RedisServer(folder)
     try:
-        with installed(url, redis_session.url, folder) as installation:
-            yield installation
+        server.start()
+        yield server
     finally:
-        databases.drop(url)
+        server.stop()
+
+
+@pytest.fixture(scope="package", params=["sqlite", "postgresql"])
+def orchestrator(
+    request: pytest.FixtureRequest,
+    fresh_database: Callable[[str], AbstractContextManager[str]],
+    tmp_path_factory: pytest.TempPathFactory,
+    _broker: RedisServer,
+) -> Iterator[Installation]:
+    """A running installation with one worker process on each kind of database; one of them runs at a time."""
+    with _broker.client() as client:
+        client.flushall()
+    folder: Path = tmp_path_factory.mktemp("installation")
+    with fresh_database(request.param) as url, installed(url, _broker.url, folder) as installation:
+        yield installation

@@ -11,7 +11,7 @@ def test_a_step_ends_the_workflow_while_its_sibling_is_in_flight(
     orchestrator: Installation, services: Services, end: str
 ) -> None:
     """The sibling is waited for; nothing follows it; only a failure takes back what was done."""
-    services.answer(check=Reply(delay=1), slow=Reply(delay=2))
+    services.answer(check=Reply(delay=0.4), slow=Reply(delay=1.2))
     steps = {
         "pay": {"next": ["slow", "check"], "compensate": {"targetUrl": f"{services.url}/refund"}},
         "slow": {"next": ["mail"]},

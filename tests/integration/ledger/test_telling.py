@@ -96,17 +96,17 @@ def test_nothing_is_told_of_what_went_well(play: Play, receiver: Receiver) -> No
     assert receiver.paths == []
 
 
-def test_without_a_destination_nothing_is_written(database_url: str) -> None:
+def test_without_a_destination_nothing_is_written(ledger_url: str) -> None:
     """Nobody would ever send it."""
-    play = Play(database_url, destinations=0)
+    play = Play(ledger_url, destinations=0)
     play.failed()
     assert play.rows(notices) == []
     play.close()
 
 
-def test_each_destination_is_told_on_its_own(database_url: str, receiver: Receiver) -> None:
+def test_each_destination_is_told_on_its_own(ledger_url: str, receiver: Receiver) -> None:
     """One that is dead does not keep the other from being told."""
-    play = Play(database_url, destinations=2)
+    play = Play(ledger_url, destinations=2)
     play.failed()
     dead = Teller(play.ledger, 0, Messenger(f"http://127.0.0.1:{free_port()}/"), None)
     living = Teller(play.ledger, 1, Messenger(receiver.url()), None)

@@ -9,9 +9,9 @@ from tests.integration.web.desk import Desk
 
 
 @pytest.fixture
-def desk(database_url: str, tmp_path: Path) -> Iterator[Desk]:
+def desk(ledger_url: str, tmp_path: Path) -> Iterator[Desk]:
     """The API over each kind of database in turn."""
-    opened = Desk(database_url, tmp_path)
+    opened = Desk(ledger_url, tmp_path)
     yield opened
     opened.close()
 
