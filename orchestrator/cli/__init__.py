@@ -5,11 +5,12 @@ In reading order:
 - `group`, `exits`: the frame, and what its exit statuses mean;
 - `opening`: what a command holds while it works on the ledger;
 - `start`, `workflows`, `orders`: workflows begun, read, and steered;
-- `rendering`, `following`, `printing`, `plain`: what people see of them;
+- `rendering`, `filling`, `following`, `printing`, `plain`: what people see of them;
 - `worker`, `web`, `up`: the processes of an installation, which are `programs` kept `running`;
 - `celery_worker`, `only_ours`: one worker process; `attendance`, `asking`: whether it and the web process are there;
 - `demo`, `demo_runs`: all of it for a newcomer;
-- `definitions`, `wants`: definitions, and what they want of the environment; `trying`: their test cases; `migrate`;
+- `definitions`, `known`, `wants`: definitions, and what they want of the environment; `trying`: their test cases;
+- `migrate`;
 - `doctor`, which makes the `checks`.
 
 Commands import what they need when they are called, so that `orchestrator --help` answers at once.

@@ -1,6 +1,7 @@
 """`orchestrator validate`, `plan`, `schema`: definitions, without a server."""
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -8,6 +9,10 @@ from pathlib import Path
 import click
 
 from orchestrator.cli.exits import WRONG
+from orchestrator.cli.known import complete_type, known_definition
+from orchestrator.settings import Settings
+
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 
 
 @click.command()
@@ -33,14 +38,19 @@ def validate(files: tuple[Path, ...]) -> None:
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file_or_type", metavar="FILE|TYPE", shell_complete=complete_type)
 @click.option("--mermaid", is_flag=True, help="Print the graph for Mermaid instead.")
-def plan(file: Path, mermaid: bool) -> None:
-    """Print what a definition becomes: its graph, and the Celery canvases that carry it."""
+def plan(file_or_type: str, mermaid: bool) -> None:
+    """Print what a definition becomes: its graph, and the Celery canvases that carry it.
+
+    A TYPE is one of the definitions in the folder ORCHESTRATOR_DEFINITIONS.
+    """
     from orchestrator import drawing
     from orchestrator.reading import read_file
 
-    definition = read_file(file)
+    file = Path(file_or_type)
+    is_type = NAME.fullmatch(file_or_type) is not None and not file.exists()
+    definition = known_definition(Settings.from_environment(), file_or_type) if is_type else read_file(file)
     if mermaid:
         return click.echo(drawing.mermaid(definition.plan))
     columns = shutil.get_terminal_size((100, 40)).columns

@@ -1,6 +1,7 @@
 """Workflows, their steps and their events as one reads them on a terminal: the API's JSON → what is printed. Pure."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -55,6 +56,22 @@ def summary(workflow: Json) -> Group:
     if workflow["error"] is not None:
         parts += [Text(), Text(f"error   {brief(_error(workflow['error']), 400)}", style="red")]
     return Group(*parts)
+
+
+def with_timeline(workflow: Json, told: Sequence[Json]) -> Group:
+    """The same, and below it when what was done."""
+    from orchestrator.demo.timeline import timeline
+
+    return Group(summary(workflow), Text(), timeline(workflow, told))
+
+
+def events_lines(told: Json) -> Iterator[str]:
+    """The audit log for other programs: a line each, nothing cut."""
+    kinds = max((len(each["type"]) for each in told["events"]), default=0)
+    steps = max((len(each["step"] or "") for each in told["events"]), default=0)
+    for each in told["events"]:
+        details = json.dumps(each["details"], ensure_ascii=False)
+        yield plain(f"{_moment(each['at'])}  {each['type']:{kinds}}  {each['step'] or '':{steps}}  {details}")
 
 
 def events_table(told: Json) -> Table:

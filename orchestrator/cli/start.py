@@ -3,16 +3,16 @@
 import sys
 import time
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import click
 
 from orchestrator.cli.context import Context
 from orchestrator.cli.exits import FAILED
+from orchestrator.cli.known import complete_type, known_definition
 from orchestrator.cli.orders import actor
 from orchestrator.cli.workflows import as_json_option
-from orchestrator.errors import ContextError, Fault, NotFound
+from orchestrator.errors import ContextError, Fault
 from orchestrator.jsontype import Json
 from orchestrator.settings import Settings
 
@@ -26,7 +26,7 @@ LONELY_SECONDS = 3.0
 
 
 @click.command()
-@click.argument("type_", metavar="TYPE")
+@click.argument("type_", metavar="TYPE", shell_complete=complete_type)
 @click.option("--context", type=Context(), default="{}", help="The context: a file, JSON, or - for standard input.")
 @click.option("--key", help="Start key: the same key gives the same workflow, not another one.")
 @click.option("--delay", help="Put it off: seconds, or such as 15m or 30d.")
@@ -54,7 +54,7 @@ def start(
     from orchestrator.sealing import Sealer
 
     settings = Settings.from_environment()
-    definition = _definition(settings, type_)
+    definition = known_definition(settings, type_)
     given = {name: text for name, text in (("delay", delay), ("notBefore", not_before)) if text is not None}
     with opened_ledger(settings) as ledger:
         wish = Wish(context, actor(), key=key, body=_body(context, given), beginning=_beginning(given))
@@ -63,7 +63,7 @@ def start(
         started = starting.start(ledger, definition, wanted)
         send(started.publication)
         if wait:
-            sys.exit(_wait(ledger, started.workflow_id, as_json))
+            sys.exit(_wait(ledger, definition, started.workflow_id, as_json))
     told = {"workflowId": started.workflow_id, "status": "processing"}
     tell(told, as_json=as_json, draw=lambda told: str(told["workflowId"]))
 
@@ -83,26 +83,17 @@ def _beginning(given: dict[str, Json]) -> "Beginning":
     return beginning
 
 
-def _definition(settings: Settings, wanted: str) -> "Definition":
-    from orchestrator.reading import read_folder
-
-    known = read_folder(settings.definitions)
-    if wanted in known:
-        return known[wanted]
-    meant = get_close_matches(wanted, known, n=1)
-    hint = f"did you mean {meant[0]}?" if meant else f"there are: {', '.join(sorted(known)) or 'none'}"
-    raise NotFound(f"{settings.definitions} has no definition of type {wanted}; {hint}")
-
-
-def _wait(ledger: "Ledger", workflow_id: str, as_json: bool) -> int:
+def _wait(ledger: "Ledger", definition: "Definition", workflow_id: str, as_json: bool) -> int:
     """Follow it on standard error, so that standard output holds the result only; gives back the exit status."""
+    from orchestrator.cli.filling import filling
     from orchestrator.cli.following import follow, moving
     from orchestrator.cli.printing import console, tell
     from orchestrator.cli.rendering import summary
     from orchestrator.ledger.views import workflow_view
 
     try:
-        with moving(console(stderr=True), summary) as show:
+        out = console(stderr=True)
+        with moving(out, filling(definition, out.height, out.width)) as show:
             complain = _lonely(ledger)
 
             def look() -> Json:

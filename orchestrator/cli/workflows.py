@@ -1,5 +1,6 @@
 """`orchestrator list`, `show`, `events`, `why`: what a person reads of workflows, straight from the ledger."""
 
+import sys
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -7,6 +8,9 @@ import click
 
 from orchestrator.settings import Settings
 from orchestrator.states import Compensation, WorkflowStatus
+
+MOST_BARS = 100
+"""Steps beyond which a line of time is no picture any more."""
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -46,32 +50,41 @@ def list_(
 
 @click.command()
 @click.argument("workflow_id")
+@click.option("--timeline/--no-timeline", default=True, help="With a picture of when what was done.")
 @as_json_option
-def show(workflow_id: str, as_json: bool) -> None:
-    """Show one workflow with its steps."""
+def show(workflow_id: str, timeline: bool, as_json: bool) -> None:
+    """Show one workflow with its steps, and on a line of time every attempt, every wait and what was undone."""
     from orchestrator.cli.opening import opened_ledger
     from orchestrator.cli.printing import tell
-    from orchestrator.cli.rendering import summary
+    from orchestrator.cli.rendering import summary, with_timeline
     from orchestrator.ledger.views import workflow_view
+    from orchestrator.ledger.views.history import all_events
 
     with opened_ledger(Settings.from_environment()) as ledger:
         workflow = workflow_view(ledger, workflow_id)
-    tell(workflow, as_json=as_json, draw=summary)
+        drawn = timeline and not as_json and len(workflow["steps"]) <= MOST_BARS
+        told = all_events(ledger, workflow_id) if drawn else []
+    tell(workflow, as_json=as_json, draw=(lambda seen: with_timeline(seen, told)) if drawn else summary)
 
 
 @click.command()
 @click.argument("workflow_id")
 @as_json_option
 def events(workflow_id: str, as_json: bool) -> None:
-    """Print a workflow's audit log, oldest first."""
+    """Print a workflow's audit log, oldest first: into a pipe or a file with all its details, as JSON."""
     from orchestrator.cli.opening import opened_ledger
     from orchestrator.cli.printing import tell
-    from orchestrator.cli.rendering import events_table
+    from orchestrator.cli.rendering import events_lines, events_table
     from orchestrator.ledger.views.history import all_events
 
     with opened_ledger(Settings.from_environment()) as ledger:
         found = all_events(ledger, workflow_id)
-    tell({"workflowId": workflow_id, "events": found, "nextCursor": None}, as_json=as_json, draw=events_table)
+    told = {"workflowId": workflow_id, "events": found, "nextCursor": None}
+    if as_json or sys.stdout.isatty():
+        return tell(told, as_json=as_json, draw=events_table)
+    for line in events_lines(told):
+        click.echo(line)
+    return None
 
 
 @click.command()

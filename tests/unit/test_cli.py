@@ -17,6 +17,7 @@ from orchestrator.cli import orchestrator
 from orchestrator.cli.checks.broker import check_memory, check_visibility
 from orchestrator.cli.checks.workers import judge_workers
 from orchestrator.cli.exits import CONFLICT, FAILED, NOT_FOUND, UNAVAILABLE, WRONG, status_of
+from orchestrator.cli.filling import filling
 from orchestrator.cli.following import Lines, follow
 from orchestrator.cli.group import Sections
 from orchestrator.cli.plain import plain
@@ -36,7 +37,7 @@ from orchestrator.jsontype import Json
 from orchestrator.ledger import Ledger
 from orchestrator.ledger.engine import Database
 from orchestrator.ledger.starting import Start, start
-from orchestrator.reading import read_document
+from orchestrator.reading import read_document, read_file
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = {"type": "greeting", "steps": {"hello": {"targetUrl": "http://127.0.0.1:9/hello"}}}
@@ -438,3 +439,50 @@ def test_a_folder_that_cannot_be_made_is_named(terminal: Terminal) -> None:
     refused = terminal.types("migrate")
     assert refused.exit_code == WRONG
     assert f"ORCHESTRATOR_DATABASE_URL: {terminal.folder}/file/below cannot be made: Not a directory" in refused.stderr
+
+
+def test_a_plan_is_made_of_a_type_as_well_as_of_a_file(terminal: Terminal) -> None:
+    """As `start` names it."""
+    terminal.environment["ORCHESTRATOR_DEFINITIONS"] = str(ROOT / "workflows")
+    assert "chain(payment, shipment, confirmation)" in terminal.types("plan", "order-processing").stdout
+    missed = terminal.types("plan", "order-procesing")
+    assert (missed.exit_code, "did you mean order-processing?" in missed.stderr) == (3, True)
+
+
+def test_a_workflow_is_shown_with_its_timeline(terminal: Terminal, workflow: str) -> None:
+    """When what was done; scripts that read the table can leave it out."""
+    shown, short = terminal.types("show", workflow).stdout, terminal.types("show", workflow, "--no-timeline").stdout
+    assert "▶ running" in shown
+    assert "▶ running" not in short
+
+
+def test_events_in_a_pipe_are_whole_and_a_line_each(terminal: Terminal) -> None:
+    """What another program reads is cut nowhere."""
+    long = "x" * 500
+    document = {"type": "greeting", "steps": {"hello": {"targetUrl": "http://h/"}}}
+    workflow = start(terminal.ledger, read_document(document), Start({}, actor=long)).workflow_id
+    [line] = terminal.types("events", workflow).stdout.splitlines()
+    assert long in line
+
+
+@pytest.mark.parametrize(("rows", "drawn"), [(40, True), (8, False)])
+def test_the_graph_fills_up_where_it_fits_the_screen(rows: int, drawn: bool) -> None:
+    """Else it says how many steps have which status, and what happens just now."""
+    definition = read_file(ROOT / "workflows" / "subscription.yaml")
+    view = seen("running", workflow="running")
+    steps = [{**view["steps"][0], "name": name} for name in definition.steps]
+    for step, status in zip(steps, ("completed", "running", "waiting", "pending"), strict=True):
+        step["status"] = status
+    said = StringIO()
+    Console(file=said, width=100).print(filling(definition, rows, 100)({**view, "steps": steps}))
+    assert ("├─╮" in said.getvalue()) is drawn
+    assert ("1 pending" in said.getvalue()) is not drawn
+    assert "▶" in said.getvalue()
+
+
+def test_a_shell_completes_types(terminal: Terminal) -> None:
+    """What the completion that click installs asks for."""
+    terminal.environment["ORCHESTRATOR_DEFINITIONS"] = str(ROOT / "workflows")
+    asked = {"_ORCHESTRATOR_COMPLETE": "bash_complete", "COMP_WORDS": "orchestrator start sub", "COMP_CWORD": "2"}
+    result = CliRunner().invoke(orchestrator, [], env={**terminal.environment, **asked}, prog_name="orchestrator")
+    assert result.stdout == "plain,subscription\n"
