@@ -246,7 +246,7 @@ def test_sensitive_fields_are_sealed_with_the_workers_key(shop: Shop) -> None:
 def test_it_needs_neither_flask_nor_celery_nor_redis() -> None:
     """A program that starts workflows has its own of these, or none."""
     program = (
-        "import sys, orchestrator.client;"
+        "import sys, orchestrator.client, orchestrator.client.http;"
         "print([name for name in ('flask', 'celery', 'kombu', 'redis', 'tasks', 'web') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, timeout=60, check=True)
