@@ -15,6 +15,7 @@ from orchestrator.ledger.engine import compact
 from orchestrator.ledger.starting import Start
 from orchestrator.sealing import MASK, Sealer, merged, split
 from orchestrator.storable import NotStorable, check_storable
+from orchestrator.web_address import fault_of_address
 
 MOST_BYTES = 1_000_000
 """Of a context as JSON."""
@@ -32,12 +33,15 @@ class Wish:
     traceparent: str | None = None
     body: Json = None
     beginning: Beginning = AT_ONCE
+    webhook_url: str | None = None
 
 
 def admit(definition: Definition, wish: Wish, sealer: Sealer) -> Start:
     """The start. Raises ContextError with every fault."""
     faults = _faults(definition, wish.context)
     if (wrong := fault_of_key(wish.key)) is not None:
+        faults.append(wrong)
+    if wish.webhook_url is not None and (wrong := fault_of_address("webhookUrl", wish.webhook_url)) is not None:
         faults.append(wrong)
     if faults:
         raise ContextError(faults)
@@ -51,6 +55,7 @@ def admit(definition: Definition, wish: Wish, sealer: Sealer) -> Start:
         traceparent=wish.traceparent,
         actor=wish.actor,
         beginning=wish.beginning,
+        webhook_url=wish.webhook_url,
     )
 
 

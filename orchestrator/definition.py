@@ -120,6 +120,22 @@ class Step:
     end: Literal["completed", "failed", "cancelled"] | None = None
 
 
+ENDINGS = ("completed", "failed", "cancelled")
+"""How a workflow can end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Who is told how a workflow has ended: `events` are of `ENDINGS`; `secret` names the one that signs.
+
+    Where `secret` is None the installation's own secret signs.
+    """
+
+    url: Template
+    events: frozenset[str] = frozenset(ENDINGS)
+    secret: str | None = None
+
+
 @dataclass(frozen=True)
 class Definition:
     """A whole workflow type.
@@ -140,6 +156,7 @@ class Definition:
     deadline: float | None = None
     compensation: Literal["parallel", "sequential"] = "parallel"
     output: Template | None = None
+    webhooks: tuple[Webhook, ...] = ()
 
     @cached_property
     def stands_in_for(self) -> Mapping[str, str]:
@@ -150,7 +167,10 @@ class Definition:
     def secrets(self) -> frozenset[str]:
         """The names that `${secret.NAME}` reads anywhere in it."""
         calls = [call for step in self.steps.values() for call in (step.call, step.compensate) if call is not None]
-        return frozenset().union(*(call.references.secrets for call in calls))
+        read = [call.references.secrets for call in calls]
+        read += [webhook.url.references.secrets for webhook in self.webhooks]
+        own = (webhook.secret for webhook in self.webhooks if webhook.secret is not None)
+        return frozenset(own).union(*read)
 
     @cached_property
     def route(self) -> Graph:

@@ -29,6 +29,17 @@ _DATES = tuple(
 )
 
 
+_DELIVERIES = (5.0, 300.0, 1_800.0, 7_200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0)
+
+
+def delivery_delay(attempts: int, share: float) -> float | None:
+    """The seconds until a webhook is tried again after so many attempts, None where it is given up: after three days.
+
+    The delays are those that Standard Webhooks names; `share` in [0, 1) moves each by up to a fifth to either side.
+    """
+    return _DELIVERIES[attempts - 1] * (0.8 + 0.4 * share) if attempts <= len(_DELIVERIES) else None
+
+
 def parse_retry_after(value: str, now: float) -> float | None:
     """The seconds that a `Retry-After` header asks to be left alone (RFC 9110, 10.2.3).
 

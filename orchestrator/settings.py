@@ -19,6 +19,7 @@ from orchestrator import setting_texts as texts
 from orchestrator.api_keys import ApiKey
 from orchestrator.errors import SettingsError
 from orchestrator.setting_texts import LogFormat, LogLevel
+from orchestrator.signing import secrets_in
 from orchestrator.urls import HIDDEN, masked
 
 PREFIX = "ORCHESTRATOR_"
@@ -40,6 +41,7 @@ NAMES = (
     "LOG_FORMAT",
     "RETENTION",
     "STUCK_AFTER",
+    "WEBHOOK_SECRET",
     "METRICS_PORT",
 )
 _CENTURY = 36_500 * 86_400
@@ -101,6 +103,7 @@ class Settings:
     log_format: LogFormat = "console"
     retention: float | None = None
     stuck_after: float = 3_600.0
+    webhook_secrets: tuple[str, ...] = ()
     metrics_port: int | None = None
 
     @classmethod
@@ -126,6 +129,7 @@ class Settings:
             log_level=reading.get("LOG_LEVEL", texts.log_level, "INFO"),
             log_format=reading.get("LOG_FORMAT", texts.log_format, "console"),
             retention=reading.get("RETENTION", texts.duration(60, _CENTURY), None),
+            webhook_secrets=reading.get("WEBHOOK_SECRET", secrets_in, ()),
             stuck_after=reading.get("STUCK_AFTER", texts.duration(1, _CENTURY), 3_600.0),
             metrics_port=reading.get("METRICS_PORT", texts.count(1, 65_535), None),
         )
@@ -183,6 +187,7 @@ class Settings:
         shown["api_keys"] = (HIDDEN,) * len(self.api_keys)
         # Apprise puts its tokens anywhere in the URL: only the kind of service may be seen.
         shown["notify"] = tuple(f"{url.partition('://')[0]}://{HIDDEN}" for url in self.notify)
+        shown["webhook_secrets"] = (HIDDEN,) * len(self.webhook_secrets)
         shown["encryption_key"] = self.encryption_key and HIDDEN
         shown["vars"] = dict(self.vars)
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"

@@ -104,7 +104,7 @@ class StepState:
 class Head:
     """A workflow's own row, without its output; `context`, `sealed` and `traceparent` are read for claims only.
 
-    `rerun_as` is the newest fresh copy of it.
+    `rerun_as` is the newest fresh copy of it, `webhook_url` what is told of its end besides its definition's webhooks.
     """
 
     id: str
@@ -124,6 +124,7 @@ class Head:
     wake_at: float | None = None
     error: Json = None
     rerun_as: str | None = None
+    webhook_url: str | None = None
     context: Json = None
     sealed: str | None = None
     traceparent: str | None = None

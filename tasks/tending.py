@@ -1,15 +1,20 @@
-"""Threads beside the reconciler's for what may take its time: telling ops, looking for what is stuck, deleting."""
+"""Threads beside the reconciler's for what may take its time: telling ops and webhooks, what is stuck, deleting."""
 
 import logging
 import random
 import threading
 from collections.abc import Callable
 
+from orchestrator.call import Caller
+from orchestrator.delivering import AT_ONCE, Courier
 from orchestrator.errors import Unavailable
 from orchestrator.keeping_house import Retention, Watch
 from orchestrator.ledger import Ledger
 from orchestrator.messenger import Messenger
+from orchestrator.request import Surroundings
+from orchestrator.sealing import Sealer
 from orchestrator.settings import Settings
+from orchestrator.signing import derived
 from orchestrator.telling import Teller
 
 log = logging.getLogger("orchestrator")
@@ -45,12 +50,21 @@ class Tending(threading.Thread):
                 pause = AFTER_ERROR
 
 
+def courier(settings: Settings, ledger: Ledger) -> Courier:
+    """Who delivers webhooks, with connections of its own: services that steps call must not wait for slow receivers."""
+    keys = settings.key().split(",")
+    caller = Caller(pool_size=AT_ONCE, max_answer_bytes=settings.max_answer_bytes, allow_hosts=settings.allow_hosts)
+    around = Surroundings(settings.vars, settings.secrets, Sealer(keys))
+    return Courier(ledger, caller, around, settings.webhook_secrets or derived(keys))
+
+
 def tended(settings: Settings, ledger: Ledger) -> list[Tending]:
     """The threads that these settings ask for, not started yet. Each place that is told has its own."""
     threads = [Tending("watch", Watch(ledger, settings.stuck_after).round)]
     for number, url in enumerate(settings.notify):
         teller = Teller(ledger, number, Messenger(url), settings.public_url)
         threads.append(Tending(f"notices-{number + 1}", teller.round))
+    threads.append(Tending("webhooks", courier(settings, ledger).round))
     if settings.retention is not None:
         threads.append(Tending("retention", Retention(ledger, settings.retention).round))
     return threads

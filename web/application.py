@@ -20,12 +20,23 @@ from web import (
     problems,
     starting,
     statistics,
+    webhooks,
     workflows,
 )
 from web.bodies import MOST_BYTES
 from web.parts import EXTENSION, assembled
 
-BLUEPRINTS = (starting.bp, workflows.bp, bulk.bp, controlling.bp, definitions.bp, statistics.bp, openapi.bp, health.bp)
+BLUEPRINTS = (
+    starting.bp,
+    workflows.bp,
+    bulk.bp,
+    controlling.bp,
+    definitions.bp,
+    statistics.bp,
+    webhooks.bp,
+    openapi.bp,
+    health.bp,
+)
 
 
 def create_app(

@@ -11,7 +11,7 @@ from orchestrator.definition import Definition
 from orchestrator.jsontype import Json
 from web.guarding import OPEN
 from web.operations import ENTRY, JSON, OPERATIONS, Operation, start_of
-from web.parameters import BEGINNING, NONE, query
+from web.parameters import BESIDE, NONE, query
 from web.parts import parts
 from web.schemas import CONTEXT, ID, SCHEMAS, TEXT, ref
 
@@ -68,7 +68,7 @@ def _operations(app: Flask, entries: dict[str, Definition]) -> Iterator[tuple[Ru
     for rule in rules:
         if (definition := entries.get(rule.endpoint)) is not None:
             summary = definition.description or f"Start a workflow of type {definition.type}"
-            yield rule, start_of(ref(f"{definition.type}.context"), summary, BEGINNING)
+            yield rule, start_of(ref(f"{definition.type}.context"), summary, BESIDE)
         elif rule.endpoint in OPERATIONS:
             yield rule, OPERATIONS[rule.endpoint]
 

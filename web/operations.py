@@ -8,7 +8,7 @@ from orchestrator.jsontype import Json
 from orchestrator.ledger.ordering import ACTIONS, MOST
 from web import parameters
 from web.parameters import Parameter
-from web.schemas import BEGINNING, CONTEXT, ref, rows
+from web.schemas import BESIDE, CONTEXT, ref, rows
 
 JSON = "application/json"
 
@@ -32,6 +32,7 @@ class Operation:
     scope: Scope = Scope.READ
 
 
+_NO_DELIVERY = {404: "There is no such delivery."}
 _NO_WORKFLOW = {404: "There is no such workflow."}
 _START = {
     400: "The body is no JSON object, or has a key twice in one object, or the start key is no start key.",
@@ -66,7 +67,7 @@ def _order(summary: str, query: Sequence[Parameter] = ()) -> Operation:
 
 _WISH: Json = {
     "type": "object",
-    "properties": {"type": {"type": "string"}, "definition": ref("Definition"), "context": CONTEXT, **BEGINNING},
+    "properties": {"type": {"type": "string"}, "definition": ref("Definition"), "context": CONTEXT, **BESIDE},
     "oneOf": [{"required": ["type"]}, {"required": ["definition"]}],
     "additionalProperties": False,
 }
@@ -166,6 +167,20 @@ OPERATIONS: dict[str, Operation] = {
         problems={404: "There is nothing of that type."},
     ),
     "metrics.shown": Operation("about", "Metrics for Prometheus", {"type": "string"}),
+    "webhooks.listed": Operation(
+        "webhooks", "The delivery log, newest first", ref("Deliveries"), query=parameters.DELIVERIES
+    ),
+    "webhooks.one": Operation(
+        "webhooks", "One delivery with each of its tries", ref("DeliveryDetail"), problems=_NO_DELIVERY
+    ),
+    "webhooks.redelivered": Operation(
+        "webhooks",
+        "Send it again now, under the same id; an endpoint that was gone (410) is asked again",
+        ref("DeliveryDetail"),
+        202,
+        problems=_NO_DELIVERY,
+        scope=Scope.OPERATE,
+    ),
     "openapi.document": Operation("about", "This document", {"type": "object"}),
     "openapi.page": Operation("about", "This document as a page", {"type": "string"}),
     "health.alive": Operation("about", "Does the process live", ref("Health")),

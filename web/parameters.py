@@ -11,6 +11,7 @@ from flask import request
 from orchestrator.durations import seconds_in
 from orchestrator.errors import Fault, FaultyInput
 from orchestrator.jsontype import Json
+from orchestrator.ledger.views.deliveries import STANDINGS
 from orchestrator.states import Compensation, WorkflowStatus
 from orchestrator.storable import check_text
 
@@ -86,6 +87,15 @@ def _chosen(name: str, meaning: str, words: type[StrEnum]) -> Parameter:
     return Parameter(name, meaning, read, {"enum": values})
 
 
+def _word(words: Sequence[str]) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"must be one of {', '.join(words)}")
+        return text
+
+    return read
+
+
 def _limit(default: int, most: int) -> Parameter:
     def read(text: str) -> int:
         if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):
@@ -116,9 +126,16 @@ FILTERS = (
 LISTING = (*FILTERS, _CURSOR, _limit(50, 500))
 ONE = (_chosen("view", "How much is shown.", View),)
 EVENTS = (_CURSOR, _limit(200, 1000))
-BEGINNING = (
+BESIDE = (
     Parameter("delay", "How long to put the start off: seconds, or such as 15m or 30d.", _text, {"type": "string"}),
     Parameter("notBefore", "The time before which nothing is called, with its zone.", _text, _TIME),
+    Parameter("webhookUrl", "The address that is told how it ended, signed.", _text, {"type": "string"}),
+)
+DELIVERIES = (
+    Parameter("status", "Only deliveries that stand so.", _word(STANDINGS), {"enum": list(STANDINGS)}),
+    Parameter("workflowId", "Only those of this workflow.", _text, {"type": "string"}),
+    _CURSOR,
+    _limit(50, 500),
 )
 CANCEL = (
     Parameter(

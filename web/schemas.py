@@ -1,6 +1,7 @@
 """The shapes of what the API takes and gives, as JSON Schemas for OpenAPI."""
 
 from orchestrator.jsontype import Json
+from orchestrator.ledger.views.deliveries import STANDINGS
 from orchestrator.schema import definition_schema
 from orchestrator.states import Compensation, Effect, StepStatus, WorkflowStatus
 
@@ -30,7 +31,8 @@ MAYBE_WHOLE = {"type": ["integer", "null"]}
 WHOLE = {"type": "integer"}
 SHARE = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
 CONTEXT = {"type": "object", "description": "The context; sensitive fields are masked where it is shown."}
-BEGINNING = {
+BESIDE = {
+    "webhookUrl": {"type": "string", "format": "uri", "description": "Told how it ended, by a signed POST."},
     "delay": {"type": ["number", "string"], "description": "Seconds, or such as 15m or 30d: how long it is put off."},
     "notBefore": {**TIME, "description": "Nothing is called before this time; at most 366 days away."},
 }
@@ -55,6 +57,18 @@ _TIMES = {"startedAt": MAYBE_TIME, "completedAt": MAYBE_TIME, "durationMs": MAYB
 _LIFE = {"createdAt": TIME, "completedAt": MAYBE_TIME, "durationMs": MAYBE_WHOLE, "definitionVersion": TEXT}
 
 _TOOK = {"meanMs": MAYBE_WHOLE, "medianMs": MAYBE_WHOLE}
+_DELIVERY: Json = record(
+    deliveryId=ID,
+    workflowId=ID,
+    event=TEXT,
+    url=TEXT,
+    status={"enum": list(STANDINGS)},
+    attempts=WHOLE,
+    error=MAYBE_TEXT,
+    createdAt=TIME,
+    deliveredAt=MAYBE_TIME,
+    nextAt=MAYBE_TIME,
+)
 
 SCHEMAS: dict[str, Json] = {
     "Problem": {
@@ -155,6 +169,17 @@ SCHEMAS: dict[str, Json] = {
         ),
     ),
     "Definition": _definition(),
+    "Delivery": _DELIVERY,
+    "DeliveryDetail": {
+        "allOf": [
+            _DELIVERY,
+            record(
+                data={"type": "object"},
+                tries=rows(record(at=TIME, status=MAYBE_WHOLE, error=MAYBE_TEXT, durationMs=WHOLE)),
+            ),
+        ]
+    },
+    "Deliveries": record(deliveries=rows(ref("Delivery")), nextCursor=CURSOR),
     "Health": {"type": "object", "required": ["status"], "properties": {"status": TEXT}},
 }
 SCHEMAS["Problem"]["properties"] |= {"faults": rows(ref("Fault"))}

@@ -12,18 +12,18 @@ from orchestrator.beginning import Beginning, read_beginning
 from orchestrator.definition import Definition
 from orchestrator.errors import ContextError, DefinitionError, Fault, FaultyInput
 from orchestrator.jsontype import Json
-from orchestrator.ledger.starting import start
+from orchestrator.ledger.starting import Start, Started, start
 from orchestrator.ledger.views.summary import PROCESSING
 from orchestrator.reading import read_document
 from orchestrator.tracing import accepted
 from web.bodies import json_object
 from web.guarding import actor
 from web.operations import ENTRY
-from web.parameters import BEGINNING, NONE, query
+from web.parameters import BESIDE, NONE, query
 from web.parts import parts
 
 bp = Blueprint("starting", __name__)
-_FIELDS = ("type", "definition", "context", "delay", "notBefore")
+_FIELDS = ("type", "definition", "context", "delay", "notBefore", "webhookUrl")
 
 
 def register_entries(app: Flask, definitions: Mapping[str, Definition]) -> None:
@@ -36,12 +36,11 @@ def register_entries(app: Flask, definitions: Mapping[str, Definition]) -> None:
 
 def _start_entry(definition: Definition) -> Response:
     faults: list[Fault] = []
-    given = query(BEGINNING)
+    given = query(BESIDE)
     beginning = read_beginning(given, faults)
     if faults:
         raise FaultyInput(faults)
-    context = json_object()
-    return _started(definition, context, _whole(context, given), beginning)
+    return accepted_answer(begun(definition, json_object(), given, beginning).workflow_id)
 
 
 @bp.post("/api/workflows")
@@ -54,10 +53,9 @@ def started() -> Response:
     beginning = read_beginning(body, faults)
     if faults:
         raise ContextError(faults)
-    context = body.get("context", {})
     definition = _inline(body["definition"]) if "definition" in body else _of_type(body["type"])
     beside = {name: value for name, value in body.items() if name not in ("type", "context")}
-    return _started(definition, context, _whole(context, beside), beginning)
+    return accepted_answer(begun(definition, body.get("context", {}), beside, beginning).workflow_id)
 
 
 def start_key() -> str | None:
@@ -76,17 +74,30 @@ def accepted_answer(workflow_id: str) -> Response:
     return response
 
 
-def _whole(context: Json, given: dict[str, Json]) -> Json:
-    """What a start key is bound to: the context alone where nothing was said beside it."""
-    return {"context": context, **given} if given else None
+def wished(
+    definition: Definition, context: Json, beside: dict[str, Json], beginning: Beginning, key: str | None
+) -> Start:
+    """The start that a client asks for; `beside` is what was said beside its context, and bound to its key with it.
+
+    Raises ContextError with every fault.
+    """
+    wish = Wish(
+        context,
+        actor(),
+        key=key,
+        traceparent=accepted(request.headers.get("traceparent")),
+        body={"context": context, **beside} if beside else None,
+        beginning=beginning,
+        webhook_url=beside.get("webhookUrl"),
+    )
+    return admit(definition, wish, parts().sealer)
 
 
-def _started(definition: Definition, context: Json, body: Json, beginning: Beginning) -> Response:
-    trace = accepted(request.headers.get("traceparent"))
-    wish = Wish(context, actor(), key=start_key(), traceparent=trace, body=body, beginning=beginning)
-    new = start(parts().ledger, definition, admit(definition, wish, parts().sealer))
+def begun(definition: Definition, context: Json, beside: dict[str, Json], beginning: Beginning) -> Started:
+    """Start it, and send what is to be sent."""
+    new = start(parts().ledger, definition, wished(definition, context, beside, beginning, start_key()))
     parts().publish(new.publication)
-    return accepted_answer(new.workflow_id)
+    return new
 
 
 def _check_shape(body: dict[str, Json]) -> None:
@@ -95,6 +106,8 @@ def _check_shape(body: dict[str, Json]) -> None:
         for name in body
         if name not in _FIELDS
     ]
+    if body.get("webhookUrl", "") is None:
+        faults.append(Fault("webhookUrl", "is null; give an address or leave it out"))
     if ("type" in body) == ("definition" in body):
         faults.append(Fault("type", "give either the type of a definition that there is, or a definition"))
     if faults:

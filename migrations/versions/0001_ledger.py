@@ -56,6 +56,40 @@ def upgrade() -> None:
         batch_op.create_index("ix_notices_workflow_id", ["workflow_id"], unique=False)
 
     op.create_table(
+        "deliveries",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("workflow_id", sa.Text(), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=True),
+        sa.Column("url", sa.Text(), nullable=True),
+        sa.Column("shown", sa.Text(), nullable=False),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("data", sa.JSON(), nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.Column("due_at", sa.Double(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("delivered_at", sa.Double(), nullable=True),
+        sa.Column("endpoint", sa.Text(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("tries", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
+    )
+    with op.batch_alter_table("deliveries", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_deliveries_due_at",
+            ["due_at"],
+            unique=False,
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+        )
+        batch_op.create_index("ix_deliveries_workflow_id", ["workflow_id"], unique=False)
+
+    op.create_table(
+        "gone",
+        sa.Column("endpoint", sa.Text(), nullable=False),
+        sa.Column("at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("endpoint", name=op.f("pk_gone")),
+    )
+    op.create_table(
         "workers",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("host", sa.Text(), nullable=False),
@@ -87,6 +121,7 @@ def upgrade() -> None:
         sa.Column("start_key", sa.Text(), nullable=True),
         sa.Column("start_hash", sa.Text(), nullable=True),
         sa.Column("traceparent", sa.Text(), nullable=True),
+        sa.Column("webhook_url", sa.Text(), nullable=True),
         sa.Column("rerun_as", sa.Text(), nullable=True),
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("completed_at", sa.Double(), nullable=True),
@@ -161,5 +196,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("steps", "workflows", "workers", "notices", "events", "definitions"):
+    for table in ("steps", "workflows", "workers", "notices", "deliveries", "gone", "events", "definitions"):
         op.drop_table(table)  # and with it its indices

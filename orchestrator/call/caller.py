@@ -123,7 +123,7 @@ class Caller:
 
     def _received(self, raw: urllib3.HTTPResponse, request: Request, attempt: Attempt) -> Answer | Request:
         attempt.status = raw.status
-        following = redirected(request, raw.status, raw.headers.get("location"))
+        following = redirected(request, raw.status, raw.headers.get("location")) if request.follows else None
         if following is not None:
             raw.read(_DISCARDED_BYTES, decode_content=False)  # so that the connection can be used again
             return following

@@ -26,7 +26,7 @@ class Request:
     """One HTTP request.
 
     `timeout` is seconds for everything: a token, lookup, connecting, TLS, sending, answer, redirects. `credentials` are
-    added in the moment of sending, and to the request's own origin only.
+    added in the moment of sending, and to the request's own origin only. With `follows` false a redirect is the answer.
     """
 
     method: str
@@ -35,6 +35,7 @@ class Request:
     body: bytes | None
     timeout: float
     credentials: Credentials | None = None
+    follows: bool = True
 
 
 @dataclass(frozen=True, slots=True)

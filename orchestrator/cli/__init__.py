@@ -6,6 +6,7 @@ In reading order:
 - `opening`: what a command holds while it works on the ledger;
 - `start`, `workflows`, `orders`: workflows begun, read, and steered;
 - `rendering`, `filling`, `following`, `printing`, `plain`: what people see of them;
+- `webhooks`: what was told of their ends;
 - `worker`, `web`, `up`: the processes of an installation, which are `programs` kept `running`;
 - `celery_worker`, `only_ours`: one worker process; `attendance`, `asking`: whether it and the web process are there;
 - `demo`, `demo_runs`: all of it for a newcomer;
@@ -31,6 +32,7 @@ from orchestrator.cli.start import start
 from orchestrator.cli.trying import record, test
 from orchestrator.cli.up import up
 from orchestrator.cli.web import web
+from orchestrator.cli.webhooks import webhooks
 from orchestrator.cli.worker import worker
 from orchestrator.cli.workflows import events, list_, show, why
 
@@ -43,7 +45,7 @@ def orchestrator() -> None:
 
 assert isinstance(orchestrator, Sections)
 orchestrator.add("Run", demo, up, web, worker)
-orchestrator.add("Workflows", start, list_, show, events, why, cancel, pause, resume, retry, rerun, record)
+orchestrator.add("Workflows", start, list_, show, events, why, cancel, pause, resume, retry, rerun, record, webhooks)
 orchestrator.add("Definitions", validate, plan, test, schema)
 orchestrator.add("Installation", migrate, doctor)
 

@@ -82,6 +82,25 @@ def events_table(told: Json) -> Table:
     return table(("TIME", "EVENT", "STEP", "DETAILS"), rows)
 
 
+def deliveries_table(page: Json) -> RenderableType:
+    """A page of the delivery log."""
+    if not page["deliveries"]:
+        return Text("no deliveries")
+    rows = [
+        (
+            each["deliveryId"],
+            each["event"],
+            status({"delivered": "completed"}.get(each["status"], each["status"])),
+            str(each["attempts"]),
+            _moment(each["nextAt"]),
+            brief(each["url"], 60),
+            brief(each["error"], 60),
+        )
+        for each in page["deliveries"]
+    ]
+    return table(("DELIVERY", "EVENT", "STATUS", "TRIES", "NEXT", "TO", "ERROR"), rows)
+
+
 def reasons_text(found: Json) -> Text:
     """What a workflow waits for, until when, and what would change that."""
     text = Text.assemble((plain(found["type"]), "bold"), " is ", status(found["status"]))

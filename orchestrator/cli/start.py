@@ -31,6 +31,7 @@ LONELY_SECONDS = 3.0
 @click.option("--key", help="Start key: the same key gives the same workflow, not another one.")
 @click.option("--delay", help="Put it off: seconds, or such as 15m or 30d.")
 @click.option("--not-before", metavar="TIME", help="Put it off until a time, such as 2026-01-31T12:00:00Z.")
+@click.option("--webhook-url", metavar="URL", help="Told how it ended, by a signed POST.")
 @click.option("--wait", is_flag=True, help="Follow it to its end; exit status 1 where it does not complete.")
 @as_json_option
 def start(
@@ -39,6 +40,7 @@ def start(
     key: str | None,
     delay: str | None,
     not_before: str | None,
+    webhook_url: str | None,
     wait: bool,
     as_json: bool,
 ) -> None:
@@ -55,9 +57,17 @@ def start(
 
     settings = Settings.from_environment()
     definition = known_definition(settings, type_)
-    given = {name: text for name, text in (("delay", delay), ("notBefore", not_before)) if text is not None}
+    beside = (("delay", delay), ("notBefore", not_before), ("webhookUrl", webhook_url))
+    given = {name: text for name, text in beside if text is not None}
     with opened_ledger(settings) as ledger:
-        wish = Wish(context, actor(), key=key, body=_body(context, given), beginning=_beginning(given))
+        wish = Wish(
+            context,
+            actor(),
+            key=key,
+            body={"context": context, **given} if given else None,
+            beginning=_beginning(given),
+            webhook_url=webhook_url,
+        )
         wanted = admit(definition, wish, Sealer(settings.key().split(",")))
         send = sender()
         started = starting.start(ledger, definition, wanted)
@@ -66,11 +76,6 @@ def start(
             sys.exit(_wait(ledger, definition, started.workflow_id, as_json))
     told = {"workflowId": started.workflow_id, "status": "processing"}
     tell(told, as_json=as_json, draw=lambda told: str(told["workflowId"]))
-
-
-def _body(context: Json, given: dict[str, Json]) -> Json:
-    """What a start key is bound to, as where the API takes it."""
-    return {"context": context, **given} if given else None
 
 
 def _beginning(given: dict[str, Json]) -> "Beginning":

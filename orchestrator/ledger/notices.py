@@ -7,9 +7,10 @@ token, is in the database, and a URL that is mended gets what could not be sent 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, update
 
 from orchestrator.ledger.book import Ledger
+from orchestrator.ledger.leasing import leased
 from orchestrator.ledger.tables import notices
 from orchestrator.notice import Matter, Notice
 
@@ -42,15 +43,7 @@ def delay_after(attempts: int) -> float:
 
 def take(ledger: Ledger, destination: int, *, lease: float = LEASE, limit: int = BATCH) -> list[Taken]:
     """Notices for the destination that are due, oldest first; nobody else gets them until the lease is over."""
-    if not _any_due(ledger, destination):
-        return []
-    with ledger.database.transaction() as connection:
-        now = ledger.database.now(connection)
-        found = connection.execute(_DUE, {"destination": destination, "now": now, "limit": limit}).all()
-        ids = [row.id for row in found]
-        if ids:
-            leased = update(notices).where(notices.c.id.in_(ids))
-            connection.execute(leased.values(due_at=now + lease, attempts=notices.c.attempts + 1))
+    found = leased(ledger, notices, lease, limit, notices.c.destination == destination)
     return [
         Taken(
             id=row.id,
@@ -82,18 +75,6 @@ def not_told(ledger: Ledger, taken: Sequence[Taken], error: str) -> int:
         return len(given_up)
 
 
-def _any_due(ledger: Ledger, destination: int) -> bool:
-    """Asked without a transaction: most of the time there is nothing, and SQLite has one writer."""
-    with ledger.database.reading() as connection:
-        now = ledger.database.now(connection)
-        return connection.execute(_FIRST, {"destination": destination, "now": now}).first() is not None
-
-
-_HERE = (notices.c.destination == bindparam("destination"), notices.c.due_at <= bindparam("now"))
-_FIRST = select(notices.c.id).where(*_HERE).limit(1)
-_DUE = (
-    select(notices).where(*_HERE).order_by(notices.c.due_at).limit(bindparam("limit")).with_for_update(skip_locked=True)
-)
 # A worker that took longer than its lease does not call back what another one has told meanwhile.
 _NOT_TOLD = (
     update(notices)

@@ -1,7 +1,7 @@
 """A fresh copy of a workflow that is over: all of it, or from a step on, with the context it had or an edited one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from sqlalchemy import Connection, bindparam, insert, select, update
@@ -28,6 +28,7 @@ class Origin:
     definition: Definition
     context: Json
     sealed: str | None
+    webhook_url: str | None = None
 
 
 def origin_of(ledger: Ledger, workflow_id: str) -> Origin:
@@ -36,7 +37,8 @@ def origin_of(ledger: Ledger, workflow_id: str) -> Origin:
         row = connection.execute(_STARTED_WITH, {"id": workflow_id}).one_or_none()
         if row is None:
             raise NotFound(f"there is no workflow {workflow_id}")
-        return Origin(workflow_id, ledger.definitions.get(connection, row.version), row.context, row.sealed)
+        definition = ledger.definitions.get(connection, row.version)
+        return Origin(workflow_id, definition, row.context, row.sealed, row.webhook_url)
 
 
 def rerun(
@@ -85,9 +87,9 @@ def _wanted(origin: Origin, actor: str, key: str | None, start_from: str | None,
     if start_from is not None:
         body_hash += f" from {start_from}"
     if edited is None:
-        return Start(origin.context, origin.sealed, key, (body_hash,), actor=actor)
+        return Start(origin.context, origin.sealed, key, (body_hash,), actor=actor, webhook_url=origin.webhook_url)
     body_hashes = tuple(f"{body_hash} with {one}" for one in edited.body_hashes)
-    return Start(edited.context, edited.sealed, key, body_hashes, actor=actor)
+    return replace(edited, key=key, body_hashes=body_hashes, actor=actor, webhook_url=origin.webhook_url)
 
 
 def _copy(
@@ -130,7 +132,7 @@ def _no_step(definition: Definition, name: str) -> NotFound:
     return NotFound(f"{definition.type} has no step {name[:70]!r}; {hint}")
 
 
-_STARTED_WITH = select(workflows.c.version, workflows.c.context, workflows.c.sealed).where(
+_STARTED_WITH = select(*(workflows.c[name] for name in "version context sealed webhook_url".split())).where(
     workflows.c.id == bindparam("id")
 )
 _STATUS = select(workflows.c.status).where(workflows.c.id == bindparam("id"))

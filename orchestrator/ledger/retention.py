@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Table, and_, bindparam, delete, exists, func,
 
 from orchestrator.ledger.book import Ledger
 from orchestrator.ledger.notices import GIVE_UP_AFTER
-from orchestrator.ledger.tables import definitions, events, notices, steps, workflows
+from orchestrator.ledger.tables import definitions, deliveries, events, notices, steps, workflows
 from orchestrator.states import Compensation
 
 MOST_WORKFLOWS = 100
@@ -33,8 +33,8 @@ def delete_finished(ledger: Ledger, older_than: float, *, most: int = MOST_WORKF
     """Delete some of the workflows that ended more than `older_than` seconds ago, those that ended first.
 
     A definition that no workflow uses any more goes with the last of them. A start key lives as long as its workflow.
-    One that ops are still to be told of is kept until they are, one that could not be undone until a person has seen
-    to it: it may be all that is left of somebody's money.
+    One that ops or a webhook are still to be told of is kept until they are, one that could not be undone until a
+    person has seen to it: it may be all that is left of somebody's money.
     """
     if not _any(ledger, older_than):
         return Batch(0, more=False)
@@ -43,7 +43,7 @@ def delete_finished(ledger: Ledger, older_than: float, *, most: int = MOST_WORKF
         wanted = {"before": now - older_than, "hopeful": now - GIVE_UP_AFTER, "limit": most}
         old = connection.execute(_OLD, wanted).all()
         ids = [row.id for row in old]
-        for table in (events, notices):
+        for table in (events, notices, deliveries):
             if ids and _delete_some(connection, table, ids, rows) == rows:
                 return Batch(0, more=True)
         chosen = set(_as_many_as(connection, ids, rows))
@@ -108,9 +108,10 @@ _UNTOLD = exists().where(
     notices.c.due_at.is_not(None),
     notices.c.created_at > bindparam("hopeful"),
 )
+_UNDELIVERED = exists().where(deliveries.c.workflow_id == workflows.c.id, deliveries.c.due_at.is_not(None))
 _OLD = (
     select(workflows.c.id, workflows.c.version)
-    .where(_FINISHED, ~_UNTOLD)
+    .where(_FINISHED, ~_UNTOLD, ~_UNDELIVERED)
     .order_by(workflows.c.completed_at)
     .limit(bindparam("limit"))
     # A workflow that is retried at this moment is passed over, or was opened again and is no longer found.

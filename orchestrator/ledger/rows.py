@@ -3,21 +3,23 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+import uuid_utils
 from sqlalchemy import JSON, Connection, Executable, Row, bindparam, insert, select, tuple_, update
 
 from orchestrator.jsontype import Json
 from orchestrator.ledger.engine import CLOCKS
 from orchestrator.ledger.scopes import in_parts
-from orchestrator.ledger.tables import events, notices, steps, workflows
+from orchestrator.ledger.tables import deliveries, events, notices, steps, workflows
 from orchestrator.notice import notices_of
 from orchestrator.states import Compensation, Effect, StepStatus, WorkflowStatus
+from orchestrator.webhook import messages_of
 from orchestrator.workflow import UNCHANGED, Carrier, Head, Kind, Loader, StepState, Workflow
 
 _HEAD = [
     workflows.c[name]
     for name in (
         "id type version status ending compensation compensate unsettled draining undo_failures replanned created_at "
-        "completed_at deadline_at wake_at error rerun_as"
+        "completed_at deadline_at wake_at error rerun_as webhook_url"
     ).split()
 ]
 _STEP = [
@@ -86,6 +88,7 @@ def head_of(row: Row[*tuple[Any, ...]]) -> Head:
         wake_at=row.wake_at,
         error=row.error,
         rerun_as=row.rerun_as,
+        webhook_url=row.webhook_url,
     )
 
 
@@ -160,8 +163,9 @@ class Rows:
         self._many(insert(steps), added)
 
     def write_events(self, changed: Sequence[Workflow], now: float, destinations: int) -> None:
-        """Write the events that were recorded, with what ops are to be told of them at each destination."""
+        """Write the events that were recorded, with what webhooks are to be told, and ops at each destination."""
         self._many(insert(events), [row for workflow in changed for row in event_rows(workflow, now)])
+        self._many(insert(deliveries), [row for workflow in changed for row in _delivery_rows(workflow, now)])
         if destinations:
             told = [row for workflow in changed for row in _notice_rows(workflow, now, destinations)]
             self._many(insert(notices), told)
@@ -210,6 +214,25 @@ def _notice_rows(workflow: Workflow, now: float, destinations: int) -> list[dict
         }
         for notice in notices_of(workflow)
         for destination in range(destinations)
+    ]
+
+
+def _delivery_rows(workflow: Workflow, now: float) -> list[dict[str, Json]]:
+    return [
+        {
+            "id": str(uuid_utils.uuid7()),
+            "workflow_id": workflow.head.id,
+            "place": message.place,
+            "url": workflow.head.webhook_url if message.place is None else None,
+            "shown": message.shown,
+            "event": message.event,
+            "data": message.data,
+            "created_at": now,
+            "due_at": now,
+            "attempts": 0,
+            "tries": [],
+        }
+        for message in messages_of(workflow)
     ]
 
 

@@ -29,7 +29,7 @@ class Start:
 
     `key` is the client's `Idempotency-Key`, `body_hashes` tell whether it came with the same body again: the first is
     kept, the others are what older encryption keys would have made of it. `actor` goes into the audit log. `beginning`
-    says when the first steps are to be called.
+    says when the first steps are to be called, `webhook_url` who is told of the end.
     """
 
     context: Json
@@ -39,6 +39,7 @@ class Start:
     traceparent: str | None = None
     actor: str = "client"
     beginning: Beginning = AT_ONCE
+    webhook_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,7 @@ def _workflow_row(
         "start_key": wanted.key,
         "start_hash": wanted.body_hashes[0] if wanted.body_hashes else None,
         "traceparent": wanted.traceparent,
+        "webhook_url": wanted.webhook_url,
         "created_at": now,
         "deadline_at": deadline_at,
         "wake_at": deadline_at,

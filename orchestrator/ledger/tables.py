@@ -51,6 +51,7 @@ workflows = Table(
     Column("start_key", Text),
     Column("start_hash", Text),
     Column("traceparent", Text),
+    Column("webhook_url", Text),
     # The newest fresh copy of it.
     Column("rerun_as", Text),
     Column("created_at", Double, nullable=False),
@@ -152,6 +153,38 @@ Index(
     postgresql_where=notices.c.due_at.is_not(None),
     sqlite_where=notices.c.due_at.is_not(None),
 )
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Text, primary_key=True),
+    # No foreign key, for the reason that events have none.
+    Column("workflow_id", Text, nullable=False),
+    # Which webhook of the definition; NULL: the one whose URL came with the start.
+    Column("place", Integer),
+    Column("url", Text),
+    Column("shown", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("data", JSON, nullable=False),
+    Column("created_at", Double, nullable=False),
+    # When it is to be sent (again). NULL: it was delivered, or given up.
+    Column("due_at", Double),
+    Column("attempts", Integer, nullable=False),
+    Column("delivered_at", Double),
+    Column("endpoint", Text),
+    Column("error", Text),
+    Column("tries", JSON, nullable=False),
+)
+Index("ix_deliveries_workflow_id", deliveries.c.workflow_id)
+Index(
+    "ix_deliveries_due_at",
+    deliveries.c.due_at,
+    postgresql_where=deliveries.c.due_at.is_not(None),
+    sqlite_where=deliveries.c.due_at.is_not(None),
+)
+
+# Endpoints of webhooks that answered 410.
+gone = Table("gone", metadata, Column("endpoint", Text, primary_key=True), Column("at", Double, nullable=False))
 
 workers = Table(
     "workers",

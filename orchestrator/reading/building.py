@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from orchestrator.definition import RETRY_CLASSES, STATUS_CLASSES, Call, Definition, RetryOn, RetryPolicy, Step
+from orchestrator.definition import RETRY_CLASSES, STATUS_CLASSES, Call, Definition, RetryOn, RetryPolicy, Step, Webhook
 from orchestrator.expressions import Expression
 from orchestrator.graph import Graph
 from orchestrator.jsontype import Json
@@ -36,6 +36,7 @@ def build_definition(fields: Mapping[str, Json], document: Json, after: After, g
         version=version_of(document),
         document=document,
         steps={name: _step(name, drafts[name], after[name]) for name in graph.order},
+        webhooks=tuple(Webhook(**webhook) for webhook in fields.get("webhooks", ())),
         **{name: fields[name] for name in _DEFINITION if name in fields},
     )
 

@@ -10,7 +10,9 @@ from orchestrator.reading.expression_kinds import below
 from orchestrator.reading.place import Place
 
 # The first segments under /api/ that the program answers itself.
-RESERVED_ENTRIES = frozenset({"workflows", "orchestrator", "tasks", "definitions", "openapi.json", "docs"})
+RESERVED_ENTRIES = frozenset(
+    {"workflows", "orchestrator", "tasks", "webhooks", "schedules", "definitions", "openapi.json", "docs"}
+)
 
 
 def check_reads(drafts: Drafts, graph: Graph, at: Place) -> None:

@@ -29,6 +29,7 @@ from orchestrator.reading.kinds import (
     Text,
     Whole,
 )
+from orchestrator.reading.webhook_kinds import Endings, SecretName, Several
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -123,6 +124,15 @@ STEP = Group(
     later=NOT_YET["step"],
 )
 
+WEBHOOK = Group(
+    {
+        "url": Field("The address that is told.", TargetUrl(("context", "workflow", "vars", "secret"))),
+        "events": Field("How workflows end of which it is told; left out: however they end.", Endings()),
+        "secret": Field("What signs, as ${secret.NAME}; left out: the secret of the installation.", SecretName()),
+    },
+    required=("url",),
+)
+
 _ENTRY = r"/api(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+"
 
 DEFINITION = Group(
@@ -142,6 +152,7 @@ DEFINITION = Group(
             "Whether steps are undone side by side or one by one.", Choice(("parallel", "sequential")), "parallel"
         ),
         "steps": Field("The steps, by name.", Named(STEP, MOST_STEPS)),
+        "webhooks": Field("Who is told when a workflow has ended, signed (Standard Webhooks).", Several(WEBHOOK, 10)),
         "output": Field("What the workflow gives when it is completed.", AnyTemplate(DECIDING)),
     },
     required=("type", "steps"),
