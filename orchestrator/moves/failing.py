@@ -1,10 +1,12 @@
 """The workflow stops starting steps, and waits for those in flight before anything is undone."""
 
+from dataclasses import replace
+
 from orchestrator.jsontype import Json
 from orchestrator.moves.undoing import begin_undo
 from orchestrator.outcome import StepError
 from orchestrator.states import StepStatus, WorkflowStatus
-from orchestrator.workflow import START, Kind, StepState, Workflow
+from orchestrator.workflow import START, Head, Kind, StepState, Workflow
 
 
 def begin_failing(workflow: Workflow, ending: WorkflowStatus, error: Json, now: float) -> None:
@@ -54,11 +56,24 @@ def drained(workflow: Workflow, now: float) -> None:
 
 
 def _give_up(workflow: Workflow, step: StepState, now: float) -> None:
-    """A step that waits for its next attempt will not have it; one that waits for its workflow to begin never began."""
-    if step.waiting_for == START:
+    """A step that waits for its next attempt will not have it; one that was never attempted is as it was."""
+    if step.waiting_for == START or step.attempts == 0:
         workflow.change(step.name).move(StepStatus.PENDING)
         step.waiting_for = step.wake_at = None
         return
     workflow.close(step, StepStatus.FAILED, now)
-    error = StepError("cancelled", "the workflow began to fail before the next attempt")
-    workflow.record("step.failed", step.name, error=error.as_json(), effect=step.effect.value)
+    message = f"attempt {step.attempts} failed, and the next one was not made: {_why(workflow.head)}"
+    step.error = StepError("cancelled", message).as_json()
+    workflow.record("step.failed", step.name, error=step.error, effect=step.effect.value)
+
+
+def cut_short(error: StepError, head: Head) -> StepError:
+    """The error of an attempt after which another one would have been made, had the workflow not been ending."""
+    return replace(error, message=f"{error.message}; not tried again: {_why(head)}")
+
+
+def _why(head: Head) -> str:
+    if head.ending is not WorkflowStatus.FAILED:
+        return f"the workflow was to end as {head.ending}"
+    culprit = head.error.get("step") if isinstance(head.error, dict) else None
+    return f"the workflow began to fail (at {culprit})" if culprit else "the workflow began to fail"

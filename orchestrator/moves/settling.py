@@ -8,7 +8,7 @@ from types import MappingProxyType
 from orchestrator.jsontype import Json
 from orchestrator.moves.advancing import is_ready, leave_canvas, make_ready, pass_on
 from orchestrator.moves.ending import end_by
-from orchestrator.moves.failing import begin_failing, drained
+from orchestrator.moves.failing import begin_failing, cut_short, drained
 from orchestrator.moves.replacing import after_undo, call_fallback, go_on_without
 from orchestrator.moves.timing import overdue, too_late
 from orchestrator.outcome import Completed, Failed, Outcome, Skipped, StepError
@@ -135,6 +135,8 @@ def _fail(
         if late is None:
             return _park(workflow, step, outcome, call, delay, now)
     error = late or outcome.error
+    if late is None and retryable and step.failures <= policy.retries:
+        error = cut_short(error, workflow.head)
     step.error = error.as_json()
     return fail_for_good(workflow, step, error, now, call)
 

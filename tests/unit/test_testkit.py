@@ -272,3 +272,23 @@ def test_a_record_of_what_happened_passes_until_the_definition_changes(order: Pa
     status, printed = tried(path, "--against", changed)
     assert status == 1
     assert "expected: http://shop.test/pay\n          happened: http://shop.test/charge" in printed
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        (
+            {"delay": 5, "status": 503},
+            "answered 503 Service Unavailable; not tried again: the workflow began to fail (at",
+        ),
+        ({"status": 503}, "attempt 1 failed, and the next one was not made: the workflow began to fail (at a)"),
+    ],
+)
+def test_a_step_that_was_cut_short_says_so(tmp_path: Path, workflow_test: Play, answers: Json, said: str) -> None:
+    """Its retries are not used up: whoever reads its error must not think that the service was asked to the end."""
+    path = tmp_path / "pair.yaml"
+    path.write_text(
+        "type: pair\nsteps:\n  a: {targetUrl: 'http://h/a'}\n  b: {targetUrl: 'http://h/b', retry: {jitter: none}}\n"
+    )
+    run = workflow_test(path, {}, {"a": {"delay": "500ms", "status": 404}, "b": answers})
+    assert any(said in line for line in run.timeline()), run.timeline()
