@@ -15,7 +15,8 @@ from orchestrator.jsontype import Json
 log = logging.getLogger("orchestrator")
 
 SHOWN = (
-    "attempt status durationMs delayMs effect outcome worker ending compensation by from to compensate beginsAt"
+    "attempt status durationMs delayMs effect outcome worker ending compensation by from to compensate beginsAt "
+    "waitingFor"
 ).split()
 """The details of an event that a line shows, in this order."""
 

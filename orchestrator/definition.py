@@ -6,10 +6,11 @@ from functools import cached_property
 from typing import Literal
 
 from orchestrator.credentials import Auth
-from orchestrator.expressions import Expression, References, Template
+from orchestrator.expressions import Expression, References, Template, compile_template
 from orchestrator.graph import Graph
 from orchestrator.jsontype import Json
 from orchestrator.plan import Plan, plan
+from orchestrator.states import Waiting
 
 RETRY_CLASSES: Mapping[str, frozenset[str]] = {
     "connection": frozenset({"dns", "refused", "connect", "tls"}),
@@ -98,9 +99,54 @@ class Call:
         return References.union([*(part.references for part in parts if part is not None), *parts_of_auth])
 
 
+NO_REQUEST = compile_template("")
+"""The URL, and the payload, of a step that makes no request of its own: it reads nothing."""
+
+
 @dataclass(frozen=True, slots=True)
+class Callback:
+    """The service accepts the request with a 2xx, and says later what came of it: within `timeout` seconds."""
+
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A person decides, within `timeout` seconds, having been shown `message`."""
+
+    timeout: float
+    message: Template | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing happens, for `seconds` or until the time that `until` gives."""
+
+    seconds: float | None = None
+    until: Template | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """The service accepts the request with a 2xx, and is asked `every` so many seconds how it stands, by GET.
+
+    At `url` (None: the `Location` of what accepted the request), until `done` or `failed` holds or `timeout` seconds
+    have passed.
+    """
+
+    done: Expression
+    failed: Expression | None = None
+    url: Template | None = None
+    every: float = 5.0
+    timeout: float = 3600.0
+
+
+@dataclass(frozen=True)
 class Step:
     """One named step.
+
+    At most one of `callback`, `approval`, `wait` and `poll` is given: what its attempt is parked for. With `approval`
+    or `wait` there is no request (`NO_REQUEST`).
 
     `after` holds what it waits for, whichever end of the edge said so; `join` how many of those must have completed
     (None: all must have settled). `fallback` names the step that is called where this one fails. `deadline` is seconds
@@ -118,6 +164,30 @@ class Step:
     compensate: Call | None = None
     deadline: float | None = None
     end: Literal["completed", "failed", "cancelled"] | None = None
+    callback: Callback | None = None
+    approval: Approval | None = None
+    wait: Wait | None = None
+    poll: Poll | None = None
+
+    @cached_property
+    def awaits(self) -> Waiting | None:
+        """What an attempt of it is parked for once it has begun; None where its call's answer is the end of it."""
+        kinds = {
+            Waiting.CALLBACK: self.callback,
+            Waiting.APPROVAL: self.approval,
+            Waiting.TIMER: self.wait,
+            Waiting.POLL: self.poll,
+        }
+        return next((waiting for waiting, given in kinds.items() if given is not None), None)
+
+    @cached_property
+    def references(self) -> References:
+        """Everything that its expressions read, those of its compensation left out."""
+        parts: list[Template | Expression | None] = [self.when]
+        parts += [] if self.approval is None else [self.approval.message]
+        parts += [] if self.wait is None else [self.wait.until]
+        parts += [] if self.poll is None else [self.poll.done, self.poll.failed, self.poll.url]
+        return References.union([self.call.references, *(part.references for part in parts if part is not None)])
 
 
 ENDINGS = ("completed", "failed", "cancelled")

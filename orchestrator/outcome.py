@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from orchestrator.jsontype import Json
-from orchestrator.states import Effect
+from orchestrator.states import Effect, Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,28 @@ class Skipped:
     reason: str
 
 
-Outcome = Completed | Failed | Skipped
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """The attempt has begun something that goes on without a worker; what becomes of it comes later.
+
+    The step is looked at again after `seconds`, or at `until` (seconds since 1970), whichever is given. What it did is
+    unknown until then. `memo` is kept with the step until its attempt is over; the API does not show it.
+    """
+
+    waiting_for: Waiting
+    seconds: float | None = None
+    until: float | None = None
+    memo: Json = None
+
+    def wakes_at(self, now: float) -> float:
+        """When the step is looked at again."""
+        return self.until if self.until is not None else now + (self.seconds or 0.0)
+
+
+Ending = Completed | Failed
+"""What may become of a parked attempt."""
+
+Outcome = Completed | Failed | Skipped | Parked
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,13 @@ A step (a compensation is a step too)::
     pending ──claim──► running ──settle──► completed | failed | skipped
      │ ▲ ▲              │  │
      │ │ └──── lost ────┘  └──park──► waiting ──wake──► pending
-     │ └── retry ── failed
+     │ └── retry ── failed               └── answered, or its time is over ──► completed | failed
      ├── a branch that was not taken ──► skipped
      └── a join that cannot be reached ──► failed
 
-A step that waits when the workflow begins to fail has failed: its next attempt is not made.
+What a waiting step waits for is a word of `Waiting`. When the workflow begins to fail, a step whose service may yet act
+(`UNDER_WAY`) is waited for like a call; any other that waits has failed: its next attempt is not made.
+A pending step is completed without a call where the answer to an attempt whose worker was lost comes after all.
 Everything outside these tables is refused by `orchestrator.moves`; `tests/unit/test_states.py` walks them.
 """
 
@@ -52,6 +54,34 @@ class StepStatus(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     SKIPPED = "skipped"
+
+
+class Waiting(StrEnum):
+    """What a parked step waits for.
+
+    `retry`: the time of its next attempt. `start`: the time that the workflow's start was put off to. `timer`: a time
+    that its definition names. `callback`: what the service says when it has done what it accepted. `approval`: what a
+    person decides. `poll`: the time to ask again how it stands. `child`: the end of a workflow, `task`: of a Celery
+    task, that it began. `limit`: a place under a limit. `circuit`: a service that fails.
+    """
+
+    RETRY = "retry"
+    START = "start"
+    TIMER = "timer"
+    CALLBACK = "callback"
+    APPROVAL = "approval"
+    POLL = "poll"
+    CHILD = "child"
+    TASK = "task"
+    LIMIT = "limit"
+    CIRCUIT = "circuit"
+
+
+UNDER_WAY = frozenset({Waiting.CALLBACK, Waiting.POLL, Waiting.CHILD, Waiting.TASK})
+"""While a step waits for one of these, what its attempt began may yet act in the world."""
+
+BEGUN = UNDER_WAY | {Waiting.TIMER, Waiting.APPROVAL}
+"""For these a step waits within an attempt, for the others until its next one."""
 
 
 class Compensation(StrEnum):
@@ -85,7 +115,8 @@ WORKFLOW_MOVES: dict[WorkflowStatus, frozenset[WorkflowStatus]] = {
 }
 
 STEP_MOVES: dict[StepStatus, frozenset[StepStatus]] = {
-    StepStatus.PENDING: frozenset({StepStatus.RUNNING, StepStatus.SKIPPED, StepStatus.FAILED}),
+    # Completed: its worker was lost, but not what it had called.
+    StepStatus.PENDING: frozenset({StepStatus.RUNNING, StepStatus.COMPLETED, StepStatus.SKIPPED, StepStatus.FAILED}),
     StepStatus.RUNNING: frozenset(
         {
             StepStatus.COMPLETED,
@@ -95,8 +126,8 @@ STEP_MOVES: dict[StepStatus, frozenset[StepStatus]] = {
             StepStatus.PENDING,  # the worker is lost: the step may be claimed again
         }
     ),
-    # Failed: the workflow ended while the step waited.
-    StepStatus.WAITING: frozenset({StepStatus.PENDING, StepStatus.FAILED}),
+    # Failed also where the workflow ended while the step waited.
+    StepStatus.WAITING: frozenset({StepStatus.PENDING, StepStatus.COMPLETED, StepStatus.FAILED}),
     StepStatus.COMPLETED: frozenset(),
     StepStatus.FAILED: frozenset({StepStatus.PENDING}),
     StepStatus.SKIPPED: frozenset(),

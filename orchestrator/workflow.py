@@ -17,18 +17,21 @@ from orchestrator.states import (
     FINAL,
     SETTLED,
     STEP_MOVES,
+    UNDER_WAY,
     WORKFLOW_MOVES,
     Compensation,
     Effect,
     StepStatus,
+    Waiting,
     WorkflowStatus,
 )
 
 UNDO = ":undo"
 
-
-START = "start"
+START = Waiting.START
 """What a step waits for whose workflow is not to begin yet."""
+
+_ONLY_WAITS = (Waiting.TIMER, Waiting.APPROVAL)
 
 UNCHANGED: Final[Json] = object()
 """Stands for a result or an error that the move left as the ledger has it."""
@@ -60,7 +63,8 @@ class StepState:
     `waits_for` counts prerequisites not settled yet, `arrived` those that let it go on. `attempts` counts claims
     since the start, `failures` and `losses` those that ended badly since the last `retry` by a person; `trying_since`
     is when the first attempt since then was begun. `wake_at` is when the reconciler must look at it, None where nothing
-    is due; `sent_at` when its message was sent. `following` is what a compensation precedes.
+    is due; `sent_at` when its message was sent. `waiting_for` is a word of `Waiting`; a step that polls keeps it while
+    it asks. `memo` is what it was parked with. `following` is what a compensation precedes.
     `error` and `result` are written, never loaded: the moves do not need them (`UNCHANGED` keeps what is stored).
     """
 
@@ -84,6 +88,7 @@ class StepState:
     wake_at: float | None = None
     sent_at: float | None = None
     waiting_for: str | None = None
+    memo: Json = None
     following: list[str] | None = None
     result: Json = UNCHANGED
     error: Json = UNCHANGED
@@ -92,6 +97,11 @@ class StepState:
     def settled(self) -> bool:
         """Whether nothing can happen to it any more (but for a person's `retry`)."""
         return self.status in SETTLED
+
+    @property
+    def under_way(self) -> bool:
+        """Whether an attempt of it has begun, and what it called may yet act."""
+        return self.status is StepStatus.RUNNING or (not self.settled and self.waiting_for in UNDER_WAY)
 
     def move(self, status: StepStatus) -> None:
         """Change the status along an arrow of `orchestrator.states`; anything else is a bug and says so."""
@@ -250,7 +260,7 @@ class Workflow:
         step.move(status)
         step.completed_at = now
         step.wake_at = None
-        step.waiting_for = None
+        step.waiting_for = step.memo = None
         step.worker = None
         if step.kind is Kind.CALL:
             self.head.unsettled -= 1
@@ -280,6 +290,10 @@ class Workflow:
         undo = self.definition.steps[undone_by(step.name)].compensate
         assert undo is not None, f"{step.name} has no compensation in its definition"
         return undo
+
+    def acts(self, step: StepState) -> bool:
+        """Whether the row stands for something done in the world; a step that only waits does nothing there."""
+        return step.kind is Kind.UNDO or self.definition.steps[step.name].awaits not in _ONLY_WAITS
 
 
 def undo_of(step: str) -> str:

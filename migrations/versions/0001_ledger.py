@@ -178,6 +178,7 @@ def upgrade() -> None:
         sa.Column("wake_at", sa.Double(), nullable=True),
         sa.Column("sent_at", sa.Double(), nullable=True),
         sa.Column("waiting_for", sa.Text(), nullable=True),
+        sa.Column("memo", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("following", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("result", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("error", sa.JSON(none_as_null=True), nullable=True),

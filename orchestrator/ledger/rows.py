@@ -26,7 +26,7 @@ _STEP = [
     steps.c[name]
     for name in (
         "workflow_id name kind status waits_for arrived carrier attempts failures losses key_round effect tolerated "
-        "worker started_at trying_since attempt_at completed_at wake_at sent_at waiting_for following"
+        "worker started_at trying_since attempt_at completed_at wake_at sent_at waiting_for memo following"
     ).split()
 ]
 
@@ -48,7 +48,7 @@ _ALL = select(*_STEP).where(steps.c.workflow_id == bindparam("id"))
 
 _WRITTEN = (
     "status waits_for arrived carrier attempts failures losses key_round effect tolerated worker started_at "
-    "trying_since attempt_at completed_at wake_at sent_at waiting_for following"
+    "trying_since attempt_at completed_at wake_at sent_at waiting_for memo following"
 ).split()
 _WRITE_STEP = (
     update(steps)
@@ -106,7 +106,7 @@ def step_of(row: Row[Any]) -> StepState:
 
 _PLAIN = (
     "name waits_for arrived attempts failures losses key_round tolerated worker started_at trying_since attempt_at "
-    "completed_at wake_at sent_at waiting_for following"
+    "completed_at wake_at sent_at waiting_for memo following"
 ).split()
 
 

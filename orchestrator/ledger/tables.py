@@ -103,6 +103,7 @@ steps = Table(
     Column("wake_at", Double),
     Column("sent_at", Double),
     Column("waiting_for", Text),
+    Column("memo", JSON(none_as_null=True)),
     Column("following", JSON(none_as_null=True)),
     # SQL NULL is no result; a result that is null is JSON.NULL.
     Column("result", JSON(none_as_null=True)),

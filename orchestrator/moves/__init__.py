@@ -4,6 +4,8 @@ advancing     a settled step tells its successors; branches not taken are skippe
 claiming      a worker takes a step for one attempt
 timing        how long a step may go on trying
 settling      the outcome of an attempt is recorded, and what follows from it
+answering     somebody says what became of an attempt: the service that accepted it, a person, a child, a task
+waiting       the time of a parked step has come
 replacing     a failed step's fallback, or what goes on without it; what it may have done is undone before
 ending        a step ends the workflow, as its definition says
 failing       the workflow stops starting steps and waits for those in flight

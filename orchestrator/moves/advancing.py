@@ -11,8 +11,14 @@ GRACE = 5.0
 """Seconds that a published message may take to be claimed before the reconciler looks whether it was lost."""
 
 
-def may_start(head: Head, kind: Kind) -> bool:
-    """Whether a step, or an undo, may be started now. An undo may not while anything that may yet act is in flight."""
+def may_start(head: Head, step: StepState) -> bool:
+    """Whether a step, or an undo, may be started now. An undo may not while anything that may yet act is in flight.
+
+    What is under way already is no start: a step that polls goes on asking.
+    """
+    if step.under_way:
+        return True
+    kind = step.kind
     if head.status is WorkflowStatus.COMPENSATING:
         return kind is Kind.UNDO and head.draining == 0
     if head.completing:
@@ -22,7 +28,7 @@ def may_start(head: Head, kind: Kind) -> bool:
 
 def make_ready(workflow: Workflow, step: StepState, now: float) -> None:
     """The step may be claimed: have its message sent, unless a canvas brings it or nothing may start just now."""
-    if not may_start(workflow.head, step.kind):
+    if not may_start(workflow.head, step):
         step.wake_at = None
         return
     step.wake_at = now + GRACE

@@ -1,4 +1,4 @@
-"""A worker takes a step for one attempt, if it may be started now."""
+"""A worker takes a step for one attempt, or to ask how an attempt stands, if it may be started now."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -53,7 +53,7 @@ def claim(workflow: Workflow, name: str, worker: str, now: float, *, again: bool
         return _given(workflow, step, now)
     if step.status is not StepStatus.PENDING:
         return Refusal.HELD
-    if not may_start(workflow.head, step.kind):
+    if not may_start(workflow.head, step):
         return Refusal.CLOSED
     if not is_ready(workflow, step):
         return Refusal.EARLY
@@ -61,20 +61,27 @@ def claim(workflow: Workflow, name: str, worker: str, now: float, *, again: bool
     if (late := overdue(workflow, step, now)) is not None:
         fail_without_call(workflow, step, late, now)
         return Refusal.OVERDUE
+    asking = step.under_way
     step.move(StepStatus.RUNNING)
-    step.attempts += 1
     step.worker = worker
+    if not asking:
+        _begin(workflow, step, now)
+    return _given(workflow, step, now)
+
+
+def _begin(workflow: Workflow, step: StepState, now: float) -> None:
+    step.attempts += 1
     if step.started_at is None:
         step.started_at = now
     if step.trying_since is None:
         step.trying_since = now
-    workflow.record("step.started", name, attempt=step.attempts, worker=worker)
-    return _given(workflow, step, now)
+    workflow.record("step.started", step.name, attempt=step.attempts, worker=step.worker)
 
 
 def _given(workflow: Workflow, step: StepState, now: float) -> Claimed:
     workflow.change(step.name)
     timeout = time_for(workflow, step, now)
-    step.attempt_at = now
+    if step.waiting_for is None:
+        step.attempt_at = now
     step.wake_at = now + timeout + LEASE_MARGIN
     return Claimed(step, step.attempts, step.wake_at, timeout)

@@ -24,7 +24,7 @@ def cancel(workflow: Workflow, actor: str, now: float, *, compensate: bool = Tru
 
 
 def pause(workflow: Workflow, actor: str) -> None:
-    """Start nothing new; what runs ends and is recorded."""
+    """Start nothing new; what is under way ends and is recorded, and times go on running."""
     head = workflow.head
     if head.status is WorkflowStatus.PAUSED:
         return
@@ -32,7 +32,7 @@ def pause(workflow: Workflow, actor: str) -> None:
         raise Conflict(f"it is {_standing(workflow)}: only a running workflow can be paused")
     head.move(WorkflowStatus.PAUSED)
     for step in workflow.all():
-        if step.status is StepStatus.PENDING and step.wake_at is not None:
+        if step.status is StepStatus.PENDING and step.wake_at is not None and not step.under_way:
             workflow.change(step.name).wake_at = None
     workflow.record("workflow.paused", by=actor)
 

@@ -25,13 +25,13 @@ def end_by(workflow: Workflow, step: StepState, now: float) -> None:
 
 
 def _leave_out(workflow: Workflow, step: StepState, ended_by: StepState, now: float) -> None:
-    if step.status is StepStatus.RUNNING or _awaits_undo(workflow, step):
+    if step.under_way or _awaits_undo(workflow, step):
         return
     if step.attempts == 0:
         workflow.close(step, StepStatus.SKIPPED, now)
         workflow.record("step.skipped", step.name, reason=f"{ended_by.name} ended the workflow")
     else:
-        error = StepError("cancelled", f"{ended_by.name} ended the workflow before the next attempt")
+        error = StepError("cancelled", f"{ended_by.name} ended the workflow while it waited")
         step.tolerated = True
         step.error = error.as_json()
         workflow.close(step, StepStatus.FAILED, now)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from orchestrator.jsontype import Json
 from orchestrator.moves.undoing import begin_undo
 from orchestrator.outcome import StepError
-from orchestrator.states import StepStatus, WorkflowStatus
+from orchestrator.states import StepStatus, Waiting, WorkflowStatus
 from orchestrator.workflow import START, Head, Kind, StepState, Workflow
 
 
@@ -30,13 +30,13 @@ def doom(workflow: Workflow, ending: WorkflowStatus, error: Json) -> bool:
 
 
 def drain(workflow: Workflow, now: float) -> None:
-    """Count what is in flight and give up what waits; with nothing in flight the undoing begins at once."""
+    """Count what is under way and give up what only waits; with nothing under way the undoing begins at once."""
     head = workflow.head
     head.move(WorkflowStatus.COMPENSATING)
     head.wake_at = None
     in_flight = 0
     for step in workflow.all():
-        if step.status is StepStatus.RUNNING:
+        if step.under_way:
             in_flight += 1
         elif step.kind is Kind.CALL and step.status is StepStatus.WAITING:
             _give_up(workflow, step, now)
@@ -56,13 +56,16 @@ def drained(workflow: Workflow, now: float) -> None:
 
 
 def _give_up(workflow: Workflow, step: StepState, now: float) -> None:
-    """A step that waits for its next attempt will not have it; one that was never attempted is as it was."""
+    """What a step waits for will not come any more; one that was never attempted is as it was."""
     if step.waiting_for == START or step.attempts == 0:
         workflow.change(step.name).move(StepStatus.PENDING)
         step.waiting_for = step.wake_at = None
         return
+    waiting_for = step.waiting_for
     workflow.close(step, StepStatus.FAILED, now)
-    message = f"attempt {step.attempts} failed, and the next one was not made: {_why(workflow.head)}"
+    again = f"attempt {step.attempts} failed, and the next one was not made"
+    happened = again if waiting_for == Waiting.RETRY else f"its {waiting_for} was given up"
+    message = f"{happened}: {_why(workflow.head)}"
     step.error = StepError("cancelled", message).as_json()
     workflow.record("step.failed", step.name, error=step.error, effect=step.effect.value)
 

@@ -5,8 +5,9 @@ from orchestrator.moves.failing import begin_failing, drained
 from orchestrator.moves.settling import fail_for_good, fail_without_call
 from orchestrator.moves.starting import begin
 from orchestrator.moves.timing import overdue
+from orchestrator.moves.waiting import waited
 from orchestrator.outcome import StepError
-from orchestrator.states import Effect, StepStatus, WorkflowStatus
+from orchestrator.states import BEGUN, Effect, StepStatus, WorkflowStatus
 from orchestrator.workflow import START, Kind, StepState, Workflow
 
 MOST_LOSSES = 3
@@ -25,6 +26,8 @@ def look(workflow: Workflow, name: str, now: float) -> None:
             fail_without_call(workflow, step, late, now)
         case StepStatus.WAITING if step.waiting_for == START:
             begin(workflow, now)
+        case StepStatus.WAITING if step.waiting_for in BEGUN:
+            waited(workflow, step, now)
         case StepStatus.WAITING:
             step.move(StepStatus.PENDING)
             step.waiting_for = None
@@ -48,6 +51,7 @@ def lose(workflow: Workflow, step: StepState, now: float) -> None:
     But the lost call may still act until its time-out, so it is not failed, and thereby undone, before that.
     """
     workflow.change(step.name)
+    asking = step.waiting_for is not None
     again = _may_be_repeated(workflow, step, now)
     if not again and now < (silent_until := (step.attempt_at or now) + workflow.call_of(step).timeout):
         step.wake_at = silent_until
@@ -60,7 +64,7 @@ def lose(workflow: Workflow, step: StepState, now: float) -> None:
     step.error = error.as_json()
     workflow.record("step.lost", step.name, attempt=step.attempts, worker=step.worker)
     leave_canvas(workflow, step)
-    in_flight = workflow.head.draining > 0
+    in_flight = workflow.head.draining > 0 and not (again and asking)
     if again:
         step.move(StepStatus.PENDING)
         step.worker = None
@@ -74,7 +78,7 @@ def lose(workflow: Workflow, step: StepState, now: float) -> None:
 
 
 def _may_be_repeated(workflow: Workflow, step: StepState, now: float) -> bool:
-    if step.kind is Kind.CALL and workflow.head.ending is not None:
+    if step.kind is Kind.CALL and workflow.head.ending is not None and step.waiting_for is None:
         return False
     repeatable = workflow.call_of(step).idempotent and step.losses < MOST_LOSSES
     return repeatable and overdue(workflow, step, now) is None

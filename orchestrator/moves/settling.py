@@ -10,10 +10,10 @@ from orchestrator.moves.advancing import is_ready, leave_canvas, make_ready, pas
 from orchestrator.moves.ending import end_by
 from orchestrator.moves.failing import begin_failing, cut_short, drained
 from orchestrator.moves.replacing import after_undo, call_fallback, go_on_without
-from orchestrator.moves.timing import overdue, too_late
-from orchestrator.outcome import Completed, Failed, Outcome, Skipped, StepError
+from orchestrator.moves.timing import deadline_at, earliest, overdue, too_late
+from orchestrator.outcome import Completed, Failed, Outcome, Parked, Skipped, StepError
 from orchestrator.retrying import wait_before
-from orchestrator.states import Effect, StepStatus, WorkflowStatus
+from orchestrator.states import UNDER_WAY, Effect, StepStatus, Waiting, WorkflowStatus
 from orchestrator.workflow import Kind, StepState, Workflow, undone_by
 
 _CONFLICT = 409
@@ -56,6 +56,8 @@ def settle(workflow: Workflow, name: str, ended: Ended, *, now: float, share: fl
     """
     step = workflow.find(name)
     outcome = ended.outcome
+    if step is not None and isinstance(outcome, Parked) and _ended_meanwhile(step, ended):
+        return Settled.PARKED
     if step is not None and ended.again and (before := _recorded(step, ended)) is not None:
         _send_again(workflow, step, now)
         return before
@@ -66,17 +68,24 @@ def settle(workflow: Workflow, name: str, ended: Ended, *, now: float, share: fl
     in_flight = workflow.head.draining > 0
     match outcome:
         case Completed():
-            settled = _complete(workflow, step, outcome, ended.call, now)
+            settled = complete(workflow, step, outcome, ended.call, now)
         case Skipped():
             workflow.close(step, StepStatus.SKIPPED, now)
             workflow.record("step.skipped", name, reason=outcome.reason)
             pass_on(workflow, step, now)
             settled = Settled.SKIPPED
         case Failed():
-            settled = _fail(workflow, step, outcome, ended.call, now, share)
-    if in_flight:
+            settled = fail(workflow, step, outcome, ended.call, now, share)
+        case Parked():
+            settled = _wait(workflow, step, outcome, ended.call, now)
+    if in_flight and not step.under_way:
         drained(workflow, now)
     return settled
+
+
+def _ended_meanwhile(step: StepState, ended: Ended) -> bool:
+    """Whether the attempt is over that its service has just accepted: the answer was faster than the 2xx."""
+    return step.attempts == ended.attempt and (step.settled or step.status is StepStatus.WAITING)
 
 
 def _recorded(step: StepState, ended: Ended) -> Settled | None:
@@ -90,7 +99,7 @@ def _recorded(step: StepState, ended: Ended) -> Settled | None:
             return Settled.SKIPPED
         case Failed(), StepStatus.FAILED:
             return Settled.FAILED
-        case Failed(), StepStatus.WAITING:
+        case Failed() | Parked(), StepStatus.WAITING:
             return Settled.PARKED
     return None
 
@@ -105,9 +114,11 @@ def _send_again(workflow: Workflow, step: StepState, now: float) -> None:
             make_ready(workflow, workflow.change(name), now)
 
 
-def _complete(workflow: Workflow, step: StepState, outcome: Completed, call: Mapping[str, Json], now: float) -> Settled:
+def complete(workflow: Workflow, step: StepState, outcome: Completed, call: Mapping[str, Json], now: float) -> Settled:
+    """The step has its result, and what follows it goes on. `call` is what more the audit log says."""
     step.result = outcome.result
-    step.effect = Effect.DONE
+    if workflow.acts(step):
+        step.effect = Effect.DONE
     workflow.close(step, StepStatus.COMPLETED, now)
     workflow.record(
         "step.completed", step.name, attempt=step.attempts, durationMs=_took(step, now), status=outcome.status, **call
@@ -121,9 +132,10 @@ def _complete(workflow: Workflow, step: StepState, outcome: Completed, call: Map
     return Settled.COMPLETED
 
 
-def _fail(
+def fail(
     workflow: Workflow, step: StepState, outcome: Failed, call: Mapping[str, Json], now: float, share: float
 ) -> Settled:
+    """The attempt has failed: the step is parked until its next attempt, or it has failed for good."""
     step.failures += 1
     retryable = outcome.retryable or _may_be_under_way(workflow, step, outcome)
     step.effect = _stronger(step.effect, outcome.effect)
@@ -143,6 +155,8 @@ def _fail(
 
 def _may_be_under_way(workflow: Workflow, step: StepState, outcome: Failed) -> bool:
     """Whether the service refuses this attempt because an earlier one, of unknown outcome, is not over there yet."""
+    if step.waiting_for == Waiting.POLL:
+        return False  # it was only asked how the present one stands
     unknown = step.effect is Effect.UNKNOWN and workflow.call_of(step).idempotent
     return unknown and outcome.error.status == _CONFLICT
 
@@ -155,10 +169,11 @@ def _may_try_again(workflow: Workflow, step: StepState) -> bool:
 def _park(
     workflow: Workflow, step: StepState, outcome: Failed, call: Mapping[str, Json], delay: float, now: float
 ) -> Settled:
-    step.move(StepStatus.WAITING)
+    if step.status is not StepStatus.WAITING:
+        step.move(StepStatus.WAITING)
     step.error = outcome.error.as_json()
-    step.waiting_for = "retry"
-    step.worker = None
+    step.waiting_for = Waiting.RETRY
+    step.worker = step.memo = None
     step.wake_at = now + delay
     leave_canvas(workflow, step)
     workflow.record(
@@ -171,6 +186,33 @@ def _park(
         delayMs=round(delay * 1000),
         **call,
     )
+    return Settled.PARKED
+
+
+def _wait(workflow: Workflow, step: StepState, outcome: Parked, call: Mapping[str, Json], now: float) -> Settled:
+    """The attempt goes on without a worker. What its canvas would have brought after it, the ledger brings."""
+    first = step.waiting_for is None
+    if workflow.head.ending is not None and outcome.waiting_for not in UNDER_WAY:
+        error = StepError("cancelled", "the workflow began to end before it could wait")
+        step.error = error.as_json()
+        return fail_for_good(workflow, step, error, now, call)
+    step.move(StepStatus.WAITING)
+    step.waiting_for = outcome.waiting_for
+    step.worker = None
+    step.memo = outcome.memo
+    step.wake_at = earliest(outcome.wakes_at(now), deadline_at(workflow, step))
+    leave_canvas(workflow, step)
+    if first:
+        waiting_for, took = outcome.waiting_for.value, _took(step, now)
+        workflow.record(
+            "step.waiting",
+            step.name,
+            attempt=step.attempts,
+            waitingFor=waiting_for,
+            until=step.wake_at,
+            durationMs=took,
+            **call,
+        )
     return Settled.PARKED
 
 
@@ -203,10 +245,13 @@ def fail_for_good(
 
 
 def fail_without_call(workflow: Workflow, step: StepState, error: StepError, now: float) -> None:
-    """The step's time was over before its next attempt was begun."""
+    """The step's time was over before its next attempt was begun, or before the present one was answered."""
     workflow.change(step.name)
+    under_way = step.under_way and workflow.head.draining > 0
     step.error = error.as_json()
     fail_for_good(workflow, step, error, now)
+    if under_way:
+        drained(workflow, now)
 
 
 def _undo_failed(workflow: Workflow, undo: StepState, error: StepError, now: float) -> Settled:

@@ -13,7 +13,7 @@ from orchestrator.workflow import Kind, StepState, Workflow
 
 def overdue(workflow: Workflow, step: StepState, now: float, last: StepError | None = None) -> StepError | None:
     """The error of a step whose deadline has passed, else None. `last` is how its last attempt failed."""
-    ends_at = _deadline_at(workflow, step)
+    ends_at = deadline_at(workflow, step)
     if ends_at is None or now < ends_at:
         return None
     error = last or StepError("deadline", "no attempt has succeeded")
@@ -23,7 +23,7 @@ def overdue(workflow: Workflow, step: StepState, now: float, last: StepError | N
 def too_late(workflow: Workflow, step: StepState, outcome: Failed, at: float) -> StepError | None:
     """Why another attempt may not be begun at that time, after this one failed so; None where it may."""
     error, budget = outcome.error, workflow.call_of(step).retry.budget
-    ends_at = _deadline_at(workflow, step)
+    ends_at = deadline_at(workflow, step)
     if ends_at is not None and at >= ends_at:
         message = f"{error.message}; {_next(outcome)} would exceed {_deadline(workflow, step)}"
         return replace(error, kind="deadline", message=message)
@@ -35,16 +35,22 @@ def too_late(workflow: Workflow, step: StepState, outcome: Failed, at: float) ->
 
 def time_for(workflow: Workflow, step: StepState, now: float) -> float:
     """Seconds that a call of the step may take which begins now: its time-out, or what its deadline leaves."""
-    ends_at = _deadline_at(workflow, step)
+    ends_at = deadline_at(workflow, step)
     timeout = workflow.call_of(step).timeout
     return timeout if ends_at is None else min(timeout, ends_at - now)
 
 
-def _deadline_at(workflow: Workflow, step: StepState) -> float | None:
+def deadline_at(workflow: Workflow, step: StepState) -> float | None:
+    """When the step's time is over, whatever it does or waits for; None where it has no deadline."""
     if step.kind is Kind.UNDO or step.trying_since is None:
         return None
     deadline = workflow.definition.steps[step.name].deadline
     return None if deadline is None else step.trying_since + deadline
+
+
+def earliest(*times: float | None) -> float | None:
+    """The first of the times that there are."""
+    return min((time for time in times if time is not None), default=None)
 
 
 def _deadline(workflow: Workflow, step: StepState) -> str:

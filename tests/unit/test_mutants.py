@@ -102,9 +102,9 @@ GUIDES = {
         "pass",
     ),
     "4xx counts as completed": Bug(
-        settling._fail,
+        settling.fail,
         "return fail_for_good(workflow, step, error, now, call)",
-        "return _complete(workflow, step, Completed(None), call, now)",
+        "return complete(workflow, step, Completed(None), call, now)",
     ),
     "every attempt has a key of its own: a retry after a time-out charges twice": Bug(
         claiming.claim, "step.attempts += 1", "step.attempts += 1; step.key_round += 1"

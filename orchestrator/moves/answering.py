@@ -1,0 +1,131 @@
+"""Somebody says what became of an attempt: the service that accepted it, a person, a child workflow, a Celery task.
+
+An answer that comes before the 2xx, twice, late, or for an attempt that was replaced meets here. All attempts of an
+idempotent step are the same order to its service: that it is done counts whichever of them it is said to; that it
+has failed counts for the present one only, another may be under way.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from orchestrator.definition import Definition
+from orchestrator.jsontype import Json
+from orchestrator.moves.advancing import leave_canvas
+from orchestrator.moves.failing import drained
+from orchestrator.moves.settling import complete, fail
+from orchestrator.moves.timing import deadline_at, earliest
+from orchestrator.outcome import Completed, Ending
+from orchestrator.states import StepStatus, Waiting
+from orchestrator.workflow import StepState, Workflow
+
+
+class Answered(StrEnum):
+    """What became of an answer.
+
+    `recorded`: it settled the attempt. `repeated`: that very thing was known already; nothing changed. `late`: the step
+    has settled otherwise, or its workflow goes on without it. `replaced`: the attempt was followed by another one.
+    `unexpected`: the step has not been called, or nobody waits for such an answer to it.
+    """
+
+    RECORDED = "recorded"
+    REPEATED = "repeated"
+    LATE = "late"
+    REPLACED = "replaced"
+    UNEXPECTED = "unexpected"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`source` says what became of an attempt that is parked for it, or about to be.
+
+    `attempt` counts from 1 within `key_round`; both are None where the present attempt is meant. `share` is the random
+    share of a retry delay; `said` is what more the audit log says of it (who, a comment).
+    """
+
+    workflow_id: str
+    step: str
+    source: Waiting
+    outcome: Ending
+    attempt: int | None = None
+    key_round: int | None = None
+    share: float = 1.0
+    said: Mapping[str, Json] = field(default_factory=dict)
+
+    def touches(self, definition: Definition) -> Collection[str]:
+        """The step, what waits for it, and who would have replaced it."""
+        if self.step not in definition.steps:
+            return ()
+        return (*definition.with_fallbacks(self.step), *definition.successors(self.step))
+
+    def make(self, workflow: Workflow, now: float) -> Answered:
+        """Settle the attempt where its answer counts; what changes nothing is in the audit log all the same."""
+        step = workflow.find(self.step) if self.step in workflow.definition.steps else None
+        if step is None or workflow.definition.steps[self.step].awaits is not self.source:
+            return Answered.UNEXPECTED
+        verdict = self._verdict(workflow, step)
+        if verdict is Answered.RECORDED:
+            self._settle(workflow, step, now)
+        else:
+            word = type(self.outcome).__name__.lower()
+            attempt = self.attempt or step.attempts
+            workflow.record("step.late", step.name, attempt=attempt, outcome=word, reason=verdict.value, **self.said)
+        return verdict
+
+    def _verdict(self, workflow: Workflow, step: StepState) -> Answered:
+        done = isinstance(self.outcome, Completed)
+        attempt = step.attempts if self.attempt is None else self.attempt
+        if step.attempts == 0 or attempt > step.attempts:
+            return Answered.UNEXPECTED
+        if self.key_round not in (None, step.key_round):
+            return Answered.REPLACED
+        present = attempt == step.attempts
+        if step.status is (StepStatus.COMPLETED if done else StepStatus.FAILED):
+            return Answered.REPEATED if done or present else Answered.REPLACED
+        if step.settled or (workflow.head.ending is not None and not step.under_way):
+            return Answered.LATE
+        if step.under_way and present:
+            return Answered.RECORDED
+        if done:
+            return Answered.RECORDED if present or workflow.call_of(step).idempotent else Answered.REPLACED
+        return Answered.REPEATED if present else Answered.REPLACED
+
+    def _settle(self, workflow: Workflow, step: StepState, now: float) -> None:
+        workflow.change(step.name)
+        under_way = step.under_way and workflow.head.draining > 0
+        leave_canvas(workflow, step)
+        if isinstance(self.outcome, Completed):
+            complete(workflow, step, self.outcome, self.said, now)
+        else:
+            fail(workflow, step, self.outcome, self.said, now, self.share)
+        if under_way:
+            drained(workflow, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The service is still at work on what it accepted: it has its whole time-out again from now on."""
+
+    workflow_id: str
+    step: str
+    attempt: int
+    key_round: int
+
+    def touches(self, definition: Definition) -> Collection[str]:
+        """The step itself."""
+        return (self.step,)
+
+    def make(self, workflow: Workflow, now: float) -> Answered:
+        """`recorded` where its answer is still waited for; otherwise nothing changes."""
+        own = workflow.definition.steps.get(self.step)
+        step = workflow.find(self.step)
+        if own is None or own.callback is None or step is None or self.attempt > step.attempts:
+            return Answered.UNEXPECTED
+        if (self.attempt, self.key_round) != (step.attempts, step.key_round):
+            return Answered.REPLACED
+        if not step.under_way:
+            return Answered.LATE
+        if step.status is StepStatus.WAITING:
+            workflow.change(step.name)
+            step.wake_at = earliest(now + own.callback.timeout, deadline_at(workflow, step))
+        return Answered.RECORDED
