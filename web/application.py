@@ -19,7 +19,9 @@ from web import (
     openapi,
     problems,
     starting,
+    starting_many,
     statistics,
+    tasks,
     webhooks,
     workflows,
 )
@@ -34,6 +36,8 @@ BLUEPRINTS = (
     definitions.bp,
     statistics.bp,
     webhooks.bp,
+    tasks.bp,
+    starting_many.bp,
     openapi.bp,
     health.bp,
 )

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from orchestrator.api_keys import Scope
 from orchestrator.jsontype import Json
 from orchestrator.ledger.ordering import ACTIONS, MOST
+from orchestrator.ledger.starting_many import MOST as MOST_STARTS
+from orchestrator.single_call import MOST_RETRIES, RETRIES, TIMEOUT
 from web import parameters
 from web.parameters import Parameter
 from web.schemas import BESIDE, CONTEXT, ref, rows
@@ -72,6 +74,30 @@ _WISH: Json = {
     "additionalProperties": False,
 }
 
+_TASK: Json = {
+    "type": "object",
+    "required": ["targetUrl"],
+    "properties": {
+        "targetUrl": {"type": "string", "format": "uri"},
+        "payload": {"description": "What is posted, as JSON; {} where it is left out."},
+        "retries": {"type": "integer", "minimum": 0, "maximum": MOST_RETRIES, "default": RETRIES},
+        "timeout": {"type": ["number", "string"], "default": TIMEOUT, "description": "Of one attempt; at most 1h."},
+        **BESIDE,
+    },
+    "additionalProperties": False,
+}
+
+
+def _batch(name: str, item: Json, summary: str) -> Operation:
+    started = {"type": "object", "required": [name], "properties": {name: rows(ref("Started"))}}
+    listed = {"type": "array", "minItems": 1, "maxItems": MOST_STARTS, "items": item}
+    body = {"type": "object", "required": [name], "properties": {name: listed}, "additionalProperties": False}
+    problems = _START | {413: "The body is longer than 10,000,000 bytes."}
+    return Operation(
+        "start", summary, started, 202, body={JSON: body}, keyed=True, problems=problems, scope=Scope.START
+    )
+
+
 _BULK: Json = {
     "type": "object",
     "required": ["action", "filter"],
@@ -93,6 +119,9 @@ _BULK: Json = {
 
 OPERATIONS: dict[str, Operation] = {
     "starting.started": start_of(_WISH, "Start a workflow by type, or with a definition that comes along"),
+    "starting_many.started": _batch("workflows", _WISH, "Start up to 1,000 workflows: all of them, or none"),
+    "tasks.created": start_of(_TASK, "Make one call durable; its outcome is posted to webhookUrl, signed"),
+    "tasks.created_many": _batch("tasks", _TASK, "Make up to 1,000 calls durable: all of them, or none"),
     "workflows.listed": Operation("read", "A page of workflows, newest first", ref("Page"), query=parameters.LISTING),
     "workflows.one": Operation(
         "read",

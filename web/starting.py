@@ -1,6 +1,7 @@
 """Starting workflows: every definition's entry, and `POST /api/workflows` for all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
 
@@ -26,6 +27,14 @@ bp = Blueprint("starting", __name__)
 _FIELDS = ("type", "definition", "context", "delay", "notBefore", "webhookUrl")
 
 
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A start key, and what it is bound to where that is not the start's own body."""
+
+    text: str | None
+    bound_to: Json = None
+
+
 def register_entries(app: Flask, definitions: Mapping[str, Definition]) -> None:
     """A route for each definition that has an entry."""
     for definition in definitions.values():
@@ -40,22 +49,28 @@ def _start_entry(definition: Definition) -> Response:
     beginning = read_beginning(given, faults)
     if faults:
         raise FaultyInput(faults)
-    return accepted_answer(begun(definition, json_object(), given, beginning).workflow_id)
+    wanted = wished(definition, json_object(), given, beginning, Key(start_key()))
+    return accepted_answer(begin(definition, wanted).workflow_id)
 
 
 @bp.post("/api/workflows")
 def started() -> Response:
     """Start a workflow of a type that there is, or of a definition that comes along."""
     query(NONE)
-    body = json_object()
-    _check_shape(body)
-    faults: list[Fault] = []
+    return accepted_answer(begin(*wanted_by(json_object(), Key(start_key()))).workflow_id)
+
+
+def wanted_by(body: dict[str, Json], key: Key) -> tuple[Definition, Start]:
+    """The start that a body asks for. Raises ContextError or DefinitionError with every fault."""
+    faults = unknown_fields(body, _FIELDS, "a start")
+    if ("type" in body) == ("definition" in body):
+        faults.append(Fault("type", "give either the type of a definition that there is, or a definition"))
     beginning = read_beginning(body, faults)
     if faults:
         raise ContextError(faults)
     definition = _inline(body["definition"]) if "definition" in body else _of_type(body["type"])
     beside = {name: value for name, value in body.items() if name not in ("type", "context")}
-    return accepted_answer(begun(definition, body.get("context", {}), beside, beginning).workflow_id)
+    return definition, wished(definition, body.get("context", {}), beside, beginning, key)
 
 
 def start_key() -> str | None:
@@ -74,44 +89,39 @@ def accepted_answer(workflow_id: str) -> Response:
     return response
 
 
-def wished(
-    definition: Definition, context: Json, beside: dict[str, Json], beginning: Beginning, key: str | None
-) -> Start:
+def wished(definition: Definition, context: Json, beside: dict[str, Json], beginning: Beginning, key: Key) -> Start:
     """The start that a client asks for; `beside` is what was said beside its context, and bound to its key with it.
 
     Raises ContextError with every fault.
     """
+    body = {"context": context, **beside} if beside else None
     wish = Wish(
         context,
         actor(),
-        key=key,
+        key=key.text,
         traceparent=accepted(request.headers.get("traceparent")),
-        body={"context": context, **beside} if beside else None,
+        body=body if key.bound_to is None else key.bound_to,
         beginning=beginning,
         webhook_url=beside.get("webhookUrl"),
     )
     return admit(definition, wish, parts().sealer)
 
 
-def begun(definition: Definition, context: Json, beside: dict[str, Json], beginning: Beginning) -> Started:
+def begin(definition: Definition, wanted: Start) -> Started:
     """Start it, and send what is to be sent."""
-    new = start(parts().ledger, definition, wished(definition, context, beside, beginning, start_key()))
+    new = start(parts().ledger, definition, wanted)
     parts().publish(new.publication)
     return new
 
 
-def _check_shape(body: dict[str, Json]) -> None:
+def unknown_fields(body: dict[str, Json], known: Sequence[str], of: str) -> list[Fault]:
+    """A fault for each field that there is not, and for a webhook that is null."""
     faults = [
-        Fault(name[:70], f"is no field of a start; there are {', '.join(_FIELDS)}")
-        for name in body
-        if name not in _FIELDS
+        Fault(name[:70], f"is no field of {of}; there are {', '.join(known)}") for name in body if name not in known
     ]
     if body.get("webhookUrl", "") is None:
         faults.append(Fault("webhookUrl", "is null; give an address or leave it out"))
-    if ("type" in body) == ("definition" in body):
-        faults.append(Fault("type", "give either the type of a definition that there is, or a definition"))
-    if faults:
-        raise ContextError(faults)
+    return faults
 
 
 def _of_type(name: Json) -> Definition:

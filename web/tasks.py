@@ -1,0 +1,44 @@
+"""`POST /api/tasks`: one call made durable, with a webhook for its outcome; and many of them at once."""
+
+from flask import Blueprint, Response
+
+from orchestrator.beginning import read_beginning
+from orchestrator.definition import Definition
+from orchestrator.errors import ContextError
+from orchestrator.jsontype import Json
+from orchestrator.ledger.starting import Start
+from orchestrator.single_call import read_call
+from web.batches import Key, batch, batch_answer
+from web.bodies import json_object
+from web.parameters import NONE, query
+from web.starting import accepted_answer, begin, start_key, unknown_fields, wished
+
+bp = Blueprint("tasks", __name__, url_prefix="/api/tasks")
+
+_FIELDS = ("targetUrl", "payload", "retries", "timeout", "webhookUrl", "delay", "notBefore")
+_BESIDE = ("webhookUrl", "delay", "notBefore")
+
+
+@bp.post("")
+def created() -> Response:
+    """Make one call durable."""
+    query(NONE)
+    return accepted_answer(begin(*_wanted(json_object(), Key(start_key()))).workflow_id)
+
+
+@bp.post("/bulk")
+def created_many() -> Response:
+    """Make up to 1,000 calls durable: all of them, or none."""
+    query(NONE)
+    return batch_answer("tasks", batch("tasks", _wanted))
+
+
+def _wanted(given: dict[str, Json], key: Key) -> tuple[Definition, Start]:
+    faults = unknown_fields(given, _FIELDS, "a task")
+    beginning = read_beginning(given, faults)
+    call = read_call(given, faults)
+    if faults or call is None:
+        raise ContextError(faults)
+    definition, context = call
+    beside = {name: given[name] for name in _BESIDE if name in given}
+    return definition, wished(definition, context, beside, beginning, key)
