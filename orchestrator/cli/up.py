@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orchestrator.setting_texts import allow_hosts
 from orchestrator.settings import PREFIX, Settings, child_environment
 from orchestrator.supervisor import check_port, console
 from orchestrator.urls import masked
@@ -51,7 +52,8 @@ def up(port: int, processes: int | None) -> None:
         ready = at_work(ledger, settings.processes, within=20)
         stages = [[programs.redis(server)]] if server else []
         stages.append([programs.web(HOST, port, environment), *programs.workers(settings, environment, ready)])
-        run(stages, lambda: _tell(settings, port, definitions), show=_show)
+        told = dataclasses.replace(settings, allow_hosts=settings.allow_hosts or allow_hosts(LOOPBACK))
+        run(stages, lambda: _tell(told, port, definitions), show=_show)
 
 
 def _show(name: str, line: str) -> None:
@@ -63,7 +65,7 @@ def _show(name: str, line: str) -> None:
 def _tell(settings: Settings, port: int, definitions: Mapping[str, "Definition"]) -> None:
     """Where it listens, what can be started, and what the environment does not say yet."""
     from orchestrator.cli import printing
-    from orchestrator.cli.wants import unset_variables
+    from orchestrator.cli.wants import told_of_addresses, unset_variables, withheld_addresses
 
     out = printing.console()
     url = f"http://{HOST}:{port}"
@@ -76,4 +78,6 @@ def _tell(settings: Settings, port: int, definitions: Mapping[str, "Definition"]
     out.print(printing.table(("  START WITH", "TYPE", ""), lines))
     for variable, types in unset_variables(definitions.values(), settings).items():
         out.print(f"\n  {variable} is not set; without it these cannot run: {', '.join(types)}", style="yellow")
+    for said, types in withheld_addresses(definitions.values(), settings).items():
+        out.print(f"\n  {told_of_addresses(said, types)}", style="yellow")
     out.print("\n  Ctrl-C stops everything; workflows that are under way go on at the next start.\n")

@@ -1,6 +1,7 @@
 """`orchestrator worker`: Celery workers, started again when they crash, stopped warmly."""
 
 import dataclasses
+from contextlib import suppress
 
 import click
 
@@ -41,7 +42,14 @@ def worker(concurrency: int | None, processes: int | None, celery_options: tuple
 
 
 def _tell(settings: Settings) -> None:
+    from orchestrator.cli.wants import told_of_addresses, withheld_addresses
+    from orchestrator.errors import DefinitionError
+    from orchestrator.reading import read_folder
+
     processes = "1 worker process" if settings.processes == 1 else f"{settings.processes} worker processes"
     click.echo(
         f"{processes}, each for {settings.concurrency} calls at once, on {masked(settings.database_url)}", err=True
     )
+    with suppress(DefinitionError):  # a worker needs none of these files: workflows bring their own definitions
+        for said, types in withheld_addresses(read_folder(settings.definitions).values(), settings).items():
+            click.secho(told_of_addresses(said, types), fg="yellow", err=True)

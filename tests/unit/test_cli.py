@@ -486,3 +486,37 @@ def test_a_shell_completes_types(terminal: Terminal) -> None:
     asked = {"_ORCHESTRATOR_COMPLETE": "bash_complete", "COMP_WORDS": "orchestrator start sub", "COMP_CWORD": "2"}
     result = CliRunner().invoke(orchestrator, [], env={**terminal.environment, **asked}, prog_name="orchestrator")
     assert result.stdout == "plain,subscription\n"
+
+
+def test_validate_says_what_may_be_null_unset_or_withheld(terminal: Terminal, tmp_path: Path) -> None:
+    """Right, and perhaps not meant: a newcomer's step would be sent null, or blocked, and nobody would say why."""
+    path = tmp_path / "d.yaml"
+    path.write_text(
+        "type: d\ninput: {type: object, required: [a], properties: {a: {}, b: {}}}\nsteps:\n"
+        "  one: {targetUrl: '${vars.SHOP}/x', payload: {a: '${context.a}', b: '${context.b}', c: '${context.c}'}}\n"
+        "  two: {targetUrl: 'http://10.0.0.7/', headers: {Authorization: '${secret.KEY}'}}\n"
+    )
+    terminal.environment["ORCHESTRATOR_VAR_SHOP"] = "http://localhost:9000"
+    result = terminal.types("validate", str(path))
+    assert (result.exit_code, result.stdout) == (0, "d: 2 steps, no fault\n")
+    for said in (
+        "context.c is read, and `input` does not declare it: null where a start leaves it out",
+        "`input` does not require context.b: null where a start leaves it out",
+        "ORCHESTRATOR_SECRET_KEY is not set here",
+        "ORCHESTRATOR_VAR_SHOP is http://localhost:9000, a loopback or private address: d may not call it; "
+        "allow it with ORCHESTRATOR_ALLOW_HOSTS=localhost",
+        "http://10.0.0.7/, a loopback or private address",
+    ):
+        assert said in result.stderr
+    terminal.environment["ORCHESTRATOR_ALLOW_HOSTS"] = "localhost, 10.0.0.0/8"
+    assert "may not call" not in terminal.types("validate", str(path)).stderr
+    [told] = json.loads(terminal.types("validate", str(path), "--json").stdout)
+    assert (told["type"], told["faults"], len(told["doubts"])) == ("d", [], 3)
+
+
+def test_doctor_says_which_address_may_not_be_called(terminal: Terminal) -> None:
+    """Before the first step is blocked."""
+    terminal.environment["ORCHESTRATOR_DEFINITIONS"] = str(ROOT / "workflows")
+    terminal.environment["ORCHESTRATOR_VAR_SERVICES_URL"] = "http://192.168.1.9:9000"
+    said = terminal.types("doctor").stdout
+    assert "ORCHESTRATOR_VAR_SERVICES_URL is http://192.168.1.9:9000, a loopback or private address" in said

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from orchestrator.cli.checks.finding import Finding, doubtful, well, wrong
-from orchestrator.cli.wants import unset_variables
+from orchestrator.cli.wants import unset_variables, withheld_addresses
 from orchestrator.errors import DefinitionError
 from orchestrator.reading import read_folder
 from orchestrator.settings import Settings
@@ -37,6 +37,12 @@ def _definitions(settings: Settings) -> Iterator[Finding]:
             "definitions",
             f"{variable} is not set here, and {', '.join(types)} cannot run without it",
             f"set {variable} for workers and web",
+        )
+    for said, types in withheld_addresses(definitions.values(), settings).items():
+        yield doubtful(
+            "definitions",
+            f"{said}, a loopback or private address that {', '.join(types)} may not call",
+            "list its host in ORCHESTRATOR_ALLOW_HOSTS, for workers and web",
         )
 
 
