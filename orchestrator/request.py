@@ -15,6 +15,7 @@ from orchestrator.jsontype import Json
 from orchestrator.ledger.materials import Materials
 from orchestrator.moments import iso
 from orchestrator.presenting import credentials_of
+from orchestrator.private import private_texts
 from orchestrator.rendering import text_of
 from orchestrator.sealing import MASK, Sealer, merged, without
 from orchestrator.states import StepStatus
@@ -65,7 +66,9 @@ def request_for(materials: Materials, around: Surroundings) -> Request:
     headers |= {name: text_of(template.render(scope), f"header {name}") for name, template in call.headers.items()}
     headers |= _control_headers(materials, scope)
     who = credentials_of(call.auth, scope)
-    return Request(call.method, _url(call, scope), headers, body, materials.timeout, who)
+    sealed = around.sealer.open(materials.sealed)
+    private = private_texts(materials.definition, around.secrets, sealed)
+    return Request(call.method, _url(call, scope), headers, body, materials.timeout, who, private=private)
 
 
 def shown(materials: Materials, request: Request) -> dict[str, Json]:

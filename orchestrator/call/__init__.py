@@ -15,6 +15,7 @@ In reading order:
 - `tokens`: OAuth 2.0 tokens, fetched once for all who want them;
 - `signing`: a request's signature;
 - `body`: bytes → JSON or text that can be kept;
+- `masking`: what was private in a request, and comes back;
 - `failures`: what an error of the libraries means;
 - `unanswered`: why there is no answer, on its way to the caller;
 - `caller`: all of it together.

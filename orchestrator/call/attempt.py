@@ -7,7 +7,7 @@ through to them. So the attempt of the running thread is a context variable: who
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orchestrator.call.addresses import AllowedHosts
 from orchestrator.call.credentials import CertificateFiles
@@ -24,7 +24,7 @@ class Attempt:
     begun to go out; `certificate` is what its TLS shows. `status` is that of the last answer that began to come;
     `seen_other` says that a request which changes something was answered with 303: it has been carried out, whatever
     comes of fetching the result.
-    `may_send` is asked in the moment in which a request would go out.
+    `may_send` is asked in the moment in which a request would go out. `private` is what must not come back.
     """
 
     deadline: float
@@ -37,6 +37,7 @@ class Attempt:
     seen_other: bool = False
     may_send: Callable[[], bool] = lambda: True
     certificate: CertificateFiles | None = None
+    private: list[str] = field(default_factory=list)
 
     def begin_exchange(self, certificate: CertificateFiles | None = None) -> None:
         """The next request: the first one, or what a redirect asks for. TLS shows the certificate."""

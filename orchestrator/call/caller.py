@@ -14,6 +14,7 @@ from orchestrator.call.body import decoded, decompressed, read_bounded
 from orchestrator.call.credentials import NOBODY, presented
 from orchestrator.call.failures import meaning
 from orchestrator.call.lookups import Lookups, Resolve, resolve
+from orchestrator.call.masking import masked
 from orchestrator.call.pooling import pooled_session
 from orchestrator.call.redirects import MAX_REDIRECTS, redirected
 from orchestrator.call.request import Origin, Request, changes_something, prepare
@@ -59,17 +60,20 @@ class Caller:
 
         `may_send` is asked in the moment in which it would go out: where that is false by then, nothing is sent.
 
-        Whatever is wrong with the request or with the service comes back as a NoAnswer; neither raises.
+        Whatever is wrong with the request or with the service comes back as a NoAnswer; neither raises. What the answer
+        repeats of what is private in the request is masked.
         """
         attempt = Attempt(time.monotonic() + request.timeout, self._allowed, self._lookups, may_send=may_send)
+        attempt.private += request.private
         token = under_way.set(attempt)
         try:
-            return self._authorized(request, attempt)
+            answer: Answer | NoAnswer = self._authorized(request, attempt)
         except Unanswered as reason:
             status = _SEE_OTHER if attempt.seen_other else attempt.status
-            return NoAnswer(reason.kind, reason.message, attempt.sent, status)
+            answer = NoAnswer(reason.kind, reason.message, attempt.sent, status)
         finally:
             under_way.reset(token)
+        return masked(answer, attempt.private)
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -106,6 +110,7 @@ class Caller:
         """Send one request: its answer, or the request that its redirect asks for."""
         credentials = request.credentials or NOBODY
         attempt.begin_exchange(credentials.certificate)
+        attempt.private += credentials.texts
         prepared = prepare(presented(request))
         if credentials.signing is not None:
             sign(prepared, credentials.signing)

@@ -58,6 +58,16 @@ class Credentials:
     signing: Signing | None = None
     certificate: CertificateFiles | None = None
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What of it nobody may repeat: header values (what follows the scheme too), keys, secrets, passwords."""
+        said = [*self.headers.values(), *(value.partition(" ")[2] for value in self.headers.values())]
+        said += self.query.values()
+        said += [] if self.grant is None else [self.grant.client_secret]
+        said += [] if self.signing is None else [self.signing.secret]
+        said += [] if self.certificate is None or self.certificate.password is None else [self.certificate.password]
+        return tuple(said)
+
     def with_token(self, token: str) -> "Credentials":
         """The same, with a token that the grant brought."""
         return replace(self, headers={"Authorization": f"Bearer {token}"})

@@ -21,12 +21,13 @@ _DEFAULTS = {
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Request:
-    """One HTTP request.
+    """One HTTP request; its `repr` shows nothing that may be a secret.
 
     `timeout` is seconds for everything: a token, lookup, connecting, TLS, sending, answer, redirects. `credentials` are
     added in the moment of sending, and to the request's own origin only. With `follows` false a redirect is the answer.
+    `private` holds what is masked in the answer.
     """
 
     method: str
@@ -36,6 +37,10 @@ class Request:
     timeout: float
     credentials: Credentials | None = None
     follows: bool = True
+    private: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Request({self.method!r}, timeout={self.timeout!r})"
 
 
 @dataclass(frozen=True, slots=True)
