@@ -19,7 +19,7 @@ from orchestrator.private import private_texts
 from orchestrator.rendering import text_of
 from orchestrator.sealing import MASK, Sealer, merged, without
 from orchestrator.states import StepStatus
-from orchestrator.tracing import child_of
+from orchestrator.tracing import attempt_span, headers_of
 from orchestrator.workflow import undone_by
 
 _KEYS = uuid.UUID("6a1f3c52-6f0e-5d0c-9a53-0d2f7c6f1b1e")
@@ -95,7 +95,7 @@ def _control_headers(materials: Materials, scope: Mapping[str, Json]) -> dict[st
         key = text_of(materials.call.idempotency_key.render(scope), "idempotencyKey")
     return {
         "Idempotency-Key": key,
-        "traceparent": child_of(materials.traceparent, materials.workflow_id, f"{step.name}/{materials.attempt}"),
+        **headers_of(materials.traceparent, materials.workflow_id, attempt_span(step.name, materials.attempt)),
         "X-Workflow-Id": materials.workflow_id,
         "X-Step": step.name,
     }

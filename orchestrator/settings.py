@@ -82,7 +82,7 @@ class Settings:
     although they are loopback or private. `notify` are Apprise's URLs, or webhooks. `retention` and `stuck_after` are
     seconds: how long finished workflows are kept (None: for ever), and after how long without an event an unfinished
     one counts as stuck. `metrics_port` is where a worker process shows its metrics; of several on one host the second
-    takes the next port, and so on.
+    takes the next port, and so on. `traces` names OpenTelemetry's exporters, by its own OTEL_… variables.
     """
 
     database_url: str
@@ -105,6 +105,7 @@ class Settings:
     stuck_after: float = 3_600.0
     webhook_secrets: tuple[str, ...] = ()
     metrics_port: int | None = None
+    traces: tuple[str, ...] = ()
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -132,6 +133,7 @@ class Settings:
             webhook_secrets=reading.get("WEBHOOK_SECRET", secrets_in, ()),
             stuck_after=reading.get("STUCK_AFTER", texts.duration(1, _CENTURY), 3_600.0),
             metrics_port=reading.get("METRICS_PORT", texts.count(1, 65_535), None),
+            traces=_exporters(environ),
         )
         reading.end()
         return settings
@@ -249,6 +251,21 @@ class _Reading:
                 self._faults.append(f"{variable}: no such setting; did you mean {PREFIX}{meant[0]}?")
         if self._faults:
             raise SettingsError("\n".join(self._faults))
+
+
+def _exporters(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """What OTEL_TRACES_EXPORTER names, or OTLP where only its endpoint is given; nothing where nobody asked for any.
+
+    https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+    """
+    endpoint = environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
+    text = environ.get("OTEL_TRACES_EXPORTER") or ("otlp" if endpoint else "none")
+    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return ()
+    protocol = environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
+    otlp = "otlp_proto_grpc" if protocol == "grpc" else "otlp_proto_http"
+    names = [name.strip() for name in text.split(",")]
+    return tuple(otlp if name == "otlp" else name for name in names if name not in ("", "none"))
 
 
 def _default_definitions() -> Path:

@@ -22,6 +22,7 @@ from web import (
     starting_many,
     statistics,
     tasks,
+    tracing,
     webhooks,
     workflows,
 )
@@ -65,5 +66,6 @@ def create_app(
         app.register_blueprint(blueprint)
     starting.register_entries(app, parts.definitions)
     metrics.register(app, parts)
+    tracing.register(app, parts.settings)
     dashboard.register(app, parts.settings)
     return app

@@ -16,12 +16,12 @@ from orchestrator.jsontype import Json
 from orchestrator.ledger.starting import Start, Started, start
 from orchestrator.ledger.views.summary import PROCESSING
 from orchestrator.reading import read_document
-from orchestrator.tracing import accepted
 from web.bodies import json_object
 from web.guarding import actor
 from web.operations import ENTRY
 from web.parameters import BESIDE, NONE, query
 from web.parts import parts
+from web.tracing import kept_trace
 
 bp = Blueprint("starting", __name__)
 _FIELDS = ("type", "definition", "context", "delay", "notBefore", "webhookUrl")
@@ -99,7 +99,7 @@ def wished(definition: Definition, context: Json, beside: dict[str, Json], begin
         context,
         actor(),
         key=key.text,
-        traceparent=accepted(request.headers.get("traceparent")),
+        traceparent=kept_trace(),
         body=body if key.bound_to is None else key.bound_to,
         beginning=beginning,
         webhook_url=beside.get("webhookUrl"),

@@ -19,7 +19,7 @@ _HEAD = [
     workflows.c[name]
     for name in (
         "id type version status ending compensation compensate unsettled draining undo_failures replanned created_at "
-        "completed_at deadline_at wake_at error rerun_as webhook_url"
+        "completed_at deadline_at wake_at error rerun_as webhook_url traceparent"
     ).split()
 ]
 _STEP = [
@@ -30,7 +30,7 @@ _STEP = [
     ).split()
 ]
 
-_CONTEXT = [workflows.c.context, workflows.c.sealed, workflows.c.traceparent]
+_CONTEXT = [workflows.c.context, workflows.c.sealed]
 # NO KEY: rows of other tables may be added for the workflow meanwhile; two moves of one workflow may not.
 _LOCK = {
     (dialect, context): select(*_HEAD, *(_CONTEXT if context else []), clock.label("now"))
@@ -88,6 +88,7 @@ def head_of(row: Row[*tuple[Any, ...]]) -> Head:
         wake_at=row.wake_at,
         error=row.error,
         rerun_as=row.rerun_as,
+        traceparent=row.traceparent,
         webhook_url=row.webhook_url,
     )
 
@@ -126,7 +127,7 @@ class Rows:
         heads = [head_of(row) for row in found]
         if context:
             for head, row in zip(heads, found, strict=True):
-                head.context, head.sealed, head.traceparent = row.context, row.sealed, row.traceparent
+                head.context, head.sealed = row.context, row.sealed
         return heads, max((row.now for row in found), default=0.0)
 
     def named(self, keys: Collection[tuple[str, str]]) -> dict[str, list[StepState]]:
