@@ -112,7 +112,7 @@ class StepState:
 
 @dataclass(slots=True)
 class Head:
-    """A workflow's own row, without its output; `context`, `sealed` and `traceparent` are read for claims only.
+    """A workflow's own row, without its output; `context` and `sealed` are read for claims only.
 
     `rerun_as` is the newest fresh copy of it, `webhook_url` what is told of its end besides its definition's webhooks.
     """

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from celery.signals import worker_ready
 
+from orchestrator import traces
 from orchestrator.attempt import Bench
 from orchestrator.call import Caller
 from orchestrator.ledger import Ledger
@@ -69,6 +70,7 @@ def _set_up() -> Held:
     around = Surroundings(settings.vars, settings.secrets, Sealer(settings.key().split(",")))
     bench = Bench(name, Clerk(ledger), caller, around, publish, parked=reconciler.hurry, standing=standing)
     count(settings, ledger.database)
+    traces.begin(settings)
     made = Held(bench, ledger, Heart(ledger, name, standing), reconciler, tended(settings, ledger))
     for thread in (made.heart, reconciler, *made.tending):
         thread.start()
