@@ -12,16 +12,6 @@ from orchestrator.ledger.engine import Database
 from orchestrator.ledger.migrating import migrate
 from tests.servers import Databases, PostgresServer, RedisServer
 
-_TIMED = {"facts", "system", "chaos"}
-"""The folders of tests that share workers or watch the clock: they run one after the other, in one process."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Says what may run beside what (`--dist loadgroup`): anything but two that watch the clock."""
-    for item in items:
-        if _TIMED & set(item.path.parts):
-            item.add_marker(pytest.mark.xdist_group("timed"))
-
 
 @pytest.fixture(scope="session")
 def server_folder() -> Iterator[Path]:

@@ -54,7 +54,7 @@ def test_a_worker_looks_for_its_broker_every_second_however_long_that_is_away(
     with installed(sqlite_url, redis_server.url, tmp_path) as installation:
         redis_server.kill()
         log = tmp_path / "worker-0.log"
-        until(lambda: log.read_text().count("Trying again in") >= 4, 20, "the worker to try a few times")
+        until(lambda: log.read_text().count("Trying again in") >= 3, 20, "the worker to try a few times")
         assert {line.split("Trying again in ")[1].split(" ")[0] for line in _tries(log)} == {"1.00"}
         redis_server.start()
         assert installation.workers[0].poll() is None

@@ -22,6 +22,7 @@ from orchestrator.ledger.starting import Start, start
 from orchestrator.ledger.tables import events, steps, workers, workflows
 from orchestrator.moves.move import Control
 from orchestrator.reading import read_document
+from orchestrator.tether import tethered
 from orchestrator.urls import client_url
 from tasks.canvas import alone
 from tasks.dispatch import Dispatch
@@ -66,7 +67,7 @@ class Installation:
 
     def _launch_worker(self) -> subprocess.Popen[bytes]:
         log = (self.folder / f"worker-{len(self.workers)}.log").open("ab")
-        command = [sys.executable, "-m", "celery", "-A", "tasks", "worker", "-l", "WARNING"]
+        command = tethered([sys.executable, "-m", "celery", "-A", "tasks", "worker", "-l", "WARNING"])
         process = subprocess.Popen(
             command, cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True
         )

@@ -718,7 +718,7 @@ STEPS = st.dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     VALUES
     | st.dictionaries(KEYS, VALUES, max_size=6)
