@@ -248,6 +248,8 @@ def fail_without_call(workflow: Workflow, step: StepState, error: StepError, now
     """The step's time was over before its next attempt was begun, or before the present one was answered."""
     workflow.change(step.name)
     under_way = step.under_way and workflow.head.draining > 0
+    if step.under_way:
+        step.effect = _stronger(step.effect, Effect.UNKNOWN)
     step.error = error.as_json()
     fail_for_good(workflow, step, error, now)
     if under_way:

@@ -5,10 +5,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from orchestrator.definition import Call, Definition, RetryPolicy, Step
-from orchestrator.expressions import compile_template
+from orchestrator.definition import (
+    NO_REQUEST,
+    Approval,
+    Call,
+    Callback,
+    Definition,
+    Poll,
+    RetryPolicy,
+    Step,
+    Wait,
+)
+from orchestrator.expressions import compile_expression, compile_template
 
 _SOMEWHERE = compile_template("http://services.example/step")
+_NOTHING = Call(NO_REQUEST, payload=NO_REQUEST, retry=RetryPolicy(retries=0))
 
 
 def call(retries: int = 0, *, idempotent: bool = True, timeout: float = 10.0, delay: float = 1.0) -> Call:
@@ -24,6 +35,27 @@ def call(retries: int = 0, *, idempotent: bool = True, timeout: float = 10.0, de
 def undone(retries: int = 2, **options: Any) -> Call:
     """A compensation."""
     return call(retries, **options)
+
+
+def calls_back(timeout: float = 20.0) -> dict[str, Any]:
+    """The fields of a step whose service says later what came of it."""
+    return {"callback": Callback(timeout)}
+
+
+def asks_a_person(timeout: float = 30.0) -> dict[str, Any]:
+    """The fields of a step that a person decides."""
+    return {"call": _NOTHING, "approval": Approval(timeout)}
+
+
+def waits(seconds: float = 5.0) -> dict[str, Any]:
+    """The fields of a step that only waits."""
+    return {"call": _NOTHING, "wait": Wait(seconds)}
+
+
+def polls(every: float = 2.0, timeout: float = 25.0) -> dict[str, Any]:
+    """The fields of a step whose service is asked how it stands."""
+    done, failed = compile_expression("response.body.done == `true`"), compile_expression("response.body.not == `true`")
+    return {"poll": Poll(done, failed, url=_SOMEWHERE, every=every, timeout=timeout)}
 
 
 def definition(
@@ -63,6 +95,7 @@ class Taste:
     compensate: float
     retries: int
     end: float
+    parked: float
 
     @classmethod
     def any(cls, dice: random.Random) -> "Taste":
@@ -75,6 +108,7 @@ class Taste:
             compensate=dice.choice([0.2, 0.6, 1.0]),
             retries=dice.choice([0, 1, 2]),
             end=dice.choice([0.0, 0.0, 0.0, 0.1, 0.3]),
+            parked=dice.choice([0.0, 0.2, 0.6]),
         )
 
 
@@ -107,6 +141,16 @@ def _any_fallbacks(dice: random.Random, names: str, taste: Taste) -> dict[str, s
 
 
 def _any_step(dice: random.Random, name: str, after: tuple[str, ...], fallback: str | None, taste: Taste) -> Step:
+    step = _any_call(dice, name, after, fallback, taste)
+    if dice.random() >= taste.parked:
+        return step
+    fields = dice.choice([calls_back, calls_back, polls, asks_a_person, waits])()
+    if "call" in fields:
+        fields["compensate"] = None
+    return replace(step, **fields)
+
+
+def _any_call(dice: random.Random, name: str, after: tuple[str, ...], fallback: str | None, taste: Taste) -> Step:
     return Step(
         name,
         call(dice.randint(0, taste.retries), idempotent=dice.random() < 0.8),

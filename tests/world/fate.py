@@ -13,7 +13,7 @@ from tests.world.audit import audit
 from tests.world.books import Behaviour
 from tests.world.drawing import any_definition
 from tests.world.invariants import Broken, check, prompt
-from tests.world.world import World
+from tests.world.world import Promise, World
 
 PATIENCE = 3000
 """Things that may happen before a workflow that does not end is said to go on for ever."""
@@ -67,6 +67,10 @@ def undisturbed(world: World, dice: random.Random) -> None:
         if world.broker.bag:
             world.deliver(world.broker.bag[0], lasting=dice.uniform(0.1, 9.0))
             continue
+        if (promise := _kept_at_once(world, dice)) is not None:
+            world.now += dice.uniform(0.01, 0.5)
+            world.answer(promise)
+            continue
         settles_at = min((flight.ends_at for flight in world.flights), default=None)
         wakes_at = world.next_due()
         if settles_at is None and wakes_at is None:
@@ -76,7 +80,7 @@ def undisturbed(world: World, dice: random.Random) -> None:
             world.now = flight.ends_at
             world.settle(flight)
             continue
-        world.now = wakes_at
+        world.now = max(world.now, wakes_at)
         for name in world.due():
             waits = name is None or world.rows.steps[name].status is StepStatus.WAITING
             check(waits, f"(3) {name} was ready, and its message never came")
@@ -84,6 +88,22 @@ def undisturbed(world: World, dice: random.Random) -> None:
     check(world.rows.head.final, f"(1) a world without faults ends, but this workflow is {world.rows.head.status}")
     if world.strict:
         prompt(world.invariants)
+
+
+def _kept_at_once(world: World, dice: random.Random) -> Promise | None:
+    """An answer that somebody gives before anything else happens; some wait, some never answer."""
+    parked = [
+        promise
+        for promise in world.promises
+        if world.rows.steps[promise.step].status is StepStatus.WAITING and not _due_soon(world)
+    ]
+    return dice.choice(parked) if parked and dice.random() < 0.3 else None
+
+
+def _due_soon(world: World) -> bool:
+    """Whether anything would be passed over if half a second went by."""
+    times = [flight.ends_at for flight in world.flights] + [world.next_due()]
+    return any(time is not None and time <= world.now + 0.5 for time in times)
 
 
 def disturbed(world: World, dice: random.Random) -> None:
@@ -110,10 +130,12 @@ def calm(world: World) -> None:
             world.settle(world.flights[0])
         elif world.due():
             world.look(world.due())
+        elif world.promises:
+            world.answer(world.promises[0])
         elif world.rows.head.status is WorkflowStatus.PAUSED:
             check(world.order("resume") is None, "a paused workflow can be resumed")
         elif (wakes_at := world.next_due()) is not None:
-            world.now = wakes_at
+            world.now = max(world.now, wakes_at)
         else:
             check(world.rows.head.final, f"(1) the workflow is {world.rows.head.status}, and nothing will ever move it")
             return
@@ -139,6 +161,14 @@ def _something(world: World, dice: random.Random) -> None:
             (2, lambda: world.settle(flight, publish=False)),
             (2, lambda: world.crash(flight, again=dice.random() < 0.5, noticed=dice.random() < 0.7)),
             (2, lambda: world.bury(flight)),
+        ]
+    if world.promises:
+        promise = dice.choice(world.promises)
+        possible += [
+            (10, lambda: world.answer(promise)),
+            (3, lambda: world.answer(promise, keep=True)),
+            (1, lambda: world.promises.remove(promise)),
+            (1, lambda: world.beat(promise)),
         ]
     forged = Message(dice.choice([*world.definition.steps, *world.rows.steps, "nobody"]))
     possible.append((1, lambda: world.deliver(forged, keep=True)))

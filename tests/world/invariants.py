@@ -15,6 +15,7 @@ from orchestrator.states import (
     Compensation,
     Effect,
     StepStatus,
+    Waiting,
     WorkflowStatus,
 )
 from orchestrator.testkit.rows import Rows
@@ -71,7 +72,8 @@ class Invariants:
         self._moved_legally(head, steps)
         told = {(event.type, event.step) for event in events}
         for name, step in self.steps.items():
-            if step.status in _TOLD and (name not in steps or steps[name].status is not step.status):
+            asking = step.status is StepStatus.RUNNING and step.waiting_for == Waiting.POLL
+            if step.status in _TOLD and not asking and (name not in steps or steps[name].status is not step.status):
                 check((_TOLD[step.status], name) in told, f"(2) {name} became {step.status}, and no event says so")
         if self.head.final and self.head.status is not head.status:
             check((f"workflow.{self.head.status}", None) in told, f"(2) {self.head.status}, and no event says so")
@@ -101,7 +103,7 @@ class Invariants:
     def _counts_are_right(self) -> None:
         head, calls = self.head, self.of(Kind.CALL)
         undoing = [undo for undo in self.of(Kind.UNDO) if not undo.settled]
-        running = [step for step in self.steps.values() if step.status is StepStatus.RUNNING]
+        running = [step for step in self.steps.values() if step.under_way]
         if head.status is WorkflowStatus.COMPENSATING and not head.draining:
             check(head.unsettled == len(undoing), f"unsettled is {head.unsettled}, but {len(undoing)} undos are not")
             check(all(step.kind is Kind.UNDO for step in running), "(7) nothing is in flight while undoing")
@@ -141,7 +143,7 @@ class Invariants:
         for step in self.steps.values():
             if step.status in (StepStatus.RUNNING, StepStatus.WAITING):
                 check(step.wake_at is not None, f"(1) {step.name} is {step.status} without a time to look at it")
-            elif step.status is StepStatus.PENDING and self._may_start(step):
+            elif step.status is StepStatus.PENDING and (step.under_way or self._may_start(step)):
                 check(step.wake_at is not None, f"(1) {step.name} may start, but nobody will look at it")
             else:
                 check(step.wake_at is None, f"(1) {step.name} cannot start, but is looked at")
@@ -224,7 +226,7 @@ class Invariants:
             check(replaced, f"(7) {step.name} is undone while the workflow runs, and it has not failed")
             return
         check(head.status is WorkflowStatus.COMPENSATING, f"(6) {step.name} is undone while {head.status}")
-        in_flight = [row.name for row in self.of(Kind.CALL) if row.status is StepStatus.RUNNING]
+        in_flight = [row.name for row in self.of(Kind.CALL) if row.under_way]
         check(not in_flight and not head.draining, f"(7) {step.name} is undone while {in_flight} is in flight")
         for other in self._undone_before(step):
             row = self.steps.get(undo_of(other.name))
@@ -261,6 +263,10 @@ class Invariants:
             if step.status is SKIPPED and step.attempts == 0 and step.name not in self.definition.stands_in_for:
                 self._skipped_rightly(step)
 
+    def _acts(self, step: StepState) -> bool:
+        """Whether it is more than a wait, or a person's word."""
+        return self.definition.steps[step.name].awaits not in (Waiting.TIMER, Waiting.APPROVAL)
+
     def _ended_by_a_step(self) -> bool:
         """Whether a step that says `end` has completed."""
         return any(self.definition.steps[step.name].end for step in self.of(Kind.CALL) if step.status is COMPLETED)
@@ -284,7 +290,7 @@ class Invariants:
                 undo = self.steps.get(undo_of(step.name))
                 check(undo is not None and undo.status is COMPLETED, f"(8) {step.name} failed and is not undone")
                 check(not self.books.open_charges(step.name), f"(8) {step.name} failed, and the books still say it")
-            if step.status is COMPLETED and step.name not in self.books.careless:
+            if step.status is COMPLETED and self._acts(step) and step.name not in self.books.careless:
                 check(len(self.books.open_charges(step.name)) == 1, f"{step.name} completed, so it was done once")
         for name in self.definition.route.names:
             served = [one for one in self.definition.with_fallbacks(name) if self.steps[one].status is COMPLETED]

@@ -6,14 +6,17 @@ Every change of the ledger goes through `_make`, which has the invariants checke
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from orchestrator.definition import Definition
+from orchestrator.accepting import Question, accepted_callback, accepted_poll, asked
+from orchestrator.definition import Definition, Step
 from orchestrator.errors import Conflict
 from orchestrator.judging import judge
+from orchestrator.moves.answering import Answer, Answered, Heartbeat
 from orchestrator.moves.claiming import Claimed, Refusal
 from orchestrator.moves.move import Claim, Control, Look, Move, Settle
 from orchestrator.moves.settling import Settled
-from orchestrator.outcome import Failed, Outcome, Skipped
-from orchestrator.states import StepStatus
+from orchestrator.outcome import Answer as BookAnswer
+from orchestrator.outcome import Completed, Ending, Failed, NoAnswer, Outcome, Parked, Skipped, StepError
+from orchestrator.states import Effect, StepStatus, Waiting
 from orchestrator.testkit.broker import Broker, Message
 from orchestrator.testkit.rows import WORKFLOW, Rows
 from orchestrator.workflow import Kind, Publication, StepState, undone_by
@@ -22,6 +25,9 @@ from tests.world.invariants import Invariants, check
 
 Weather = Callable[[str], Behaviour]
 """How the service behaves that is called for a row of this name (`charge`, `charge:undo`)."""
+
+NOT_DONE = StepError("callback", "the service could not do it")
+REJECTED = StepError("rejected", "a person said no")
 
 _GOES_ON = {Settled.COMPLETED, Settled.SKIPPED, Settled.TOLERATED, Refusal.PASSED}
 """What `tasks.step` returns normally for; anything else raises or ignores, and ends its line of the canvas."""
@@ -37,6 +43,18 @@ class Flight:
     worker: str
     outcome: Outcome
     ends_at: float
+
+
+@dataclass(eq=False)
+class Promise:
+    """An answer that somebody may give: the service to one attempt, or a person. `acts`: it is done only then."""
+
+    step: str
+    source: Waiting
+    outcome: Ending
+    attempt: int | None = None
+    key_round: int | None = None
+    acts: bool = False
 
 
 def sunny(row: str) -> Behaviour:
@@ -68,6 +86,7 @@ class World:
         self.books = Books(careless)
         self.now = 1000.0
         self.flights: list[Flight] = []
+        self.promises: list[Promise] = []
         self.calls: list[str] = []
         self.story: list[str] = []
         self.refusals: list[tuple[str, Refusal]] = []
@@ -94,7 +113,8 @@ class World:
         if isinstance(reply, Claimed):
             was = before[1][message.step].status
             self._check(was is StepStatus.PENDING, f"(4) {message.step} is called although it is {was}")
-            flight = Flight(message, message.step, reply.attempt, worker, self._call(reply.step), self.now + lasting)
+            outcome = self._poll(reply.step) if before[1][message.step].under_way else self._call(reply.step)
+            flight = Flight(message, message.step, reply.attempt, worker, outcome, self.now + lasting)
             self.flights.append(flight)
             return flight
         assert isinstance(reply, Refusal)
@@ -130,18 +150,47 @@ class World:
         before = self.rows.head, dict(self.rows.steps)
         move = Settle(WORKFLOW, flight.step, flight.attempt, flight.outcome, 0.5)
         was = before[1][flight.step]
-        stale = was.status is not StepStatus.RUNNING or was.attempts != flight.attempt
+        over = was.settled or was.status is StepStatus.WAITING
+        answered = isinstance(flight.outcome, Parked) and was.attempts == flight.attempt and over
+        stale = not answered and (was.status is not StepStatus.RUNNING or was.attempts != flight.attempt)
         reply, publication = self._make([move], f"settle {flight.step} #{flight.attempt} {_brief(flight.outcome)}")
         assert isinstance(reply, Settled)
         self.tell(f"  {reply}")
         self._check(stale == (reply is Settled.LATE), "an answer is late exactly where its attempt is over")
-        if stale:
+        if stale or answered:
             self._check(before == (self.rows.head, self.rows.steps), "a late answer changes nothing but the audit log")
         if publish:
             self.broker.publish(publication)
             if reply in _GOES_ON:
                 self.broker.returned(flight.message)
         return reply
+
+    def answer(self, promise: Promise, *, keep: bool = False) -> Answered:
+        """Somebody says what became of the attempt. `keep`: they say it again some time."""
+        if not keep:
+            self.promises.remove(promise)
+        step = self.rows.steps[promise.step]
+        if promise.acts and step.under_way and promise.key_round == step.key_round:
+            self.books.charge(promise.step, f"{promise.step}/{promise.key_round}", Behaviour.OK)
+        elif promise.acts and not self.books.charges_of(promise.step):
+            return Answered.LATE  # the service acts while it is waited for, or never, and says nothing then
+        before = self.rows.head, dict(self.rows.steps)
+        answer = Answer(
+            WORKFLOW, promise.step, promise.source, promise.outcome, promise.attempt, promise.key_round, share=0.5
+        )
+        reply, publication = self._make([answer], f"answer {promise.step} #{promise.attempt} {_brief(promise.outcome)}")
+        assert isinstance(reply, Answered)
+        self.tell(f"  {reply}")
+        if reply is not Answered.RECORDED:
+            self._check(before == (self.rows.head, self.rows.steps), "an answer that does not count changes nothing")
+        self.broker.publish(publication)
+        return reply
+
+    def beat(self, promise: Promise) -> None:
+        """The service says that it is still at work."""
+        if promise.attempt is not None and promise.key_round is not None:
+            beat = Heartbeat(WORKFLOW, promise.step, promise.attempt, promise.key_round)
+            self._make([beat], f"heartbeat {promise.step} #{promise.attempt}")
 
     def crash(self, flight: Flight, *, again: bool, noticed: bool = True) -> None:
         """The worker is killed during the call. `again`: its message comes back. `noticed`: soon, not by its lease."""
@@ -222,9 +271,71 @@ class World:
         if step.name in self.not_taken:
             return Skipped("its condition did not hold")
         self.calls.append(step.name)
+        own = self.definition.steps[step.name]
+        match own.awaits:
+            case Waiting.TIMER:
+                return Parked(Waiting.TIMER, seconds=own.wait.seconds if own.wait else None)
+            case Waiting.APPROVAL:
+                return self._asked(step, own)
+            case Waiting.CALLBACK | Waiting.POLL:
+                return self._accepted(step, own, key)
         answer = self.books.charge(step.name, key, self.weather(step.name))
-        idempotent = self.definition.steps[step.name].call.idempotent
-        return judge(answer, success=None, result=None, idempotent=idempotent, now=self.now)
+        return judge(answer, success=None, result=None, idempotent=own.call.idempotent, now=self.now)
+
+    def _asked(self, step: StepState, own: Step) -> Outcome:
+        assert own.approval is not None
+        no = Failed(REJECTED, Effect.NONE, retryable=False)
+        fine = self.weather(step.name) is Behaviour.OK
+        self.promises.append(Promise(step.name, Waiting.APPROVAL, Completed(None) if fine else no))
+        return Parked(Waiting.APPROVAL, seconds=own.approval.timeout)
+
+    def _accepted(self, step: StepState, own: Step, key: str) -> Outcome:
+        """What the service says at once, and, where it has the order, what it will say later."""
+        first = self.weather(step.name)
+        outcome = self._taken(first.answer(), own)
+        if first.acts:
+            self.books.unanswered.add(step.name)
+            later = self.weather(step.name)
+            if later.acts and first is not Behaviour.OK:
+                self.books.charge(step.name, key, Behaviour.OK)
+            if own.callback is not None:
+                self._promise(step, later, at_once=first is not Behaviour.OK)
+        elif isinstance(outcome, Failed) and outcome.effect is not Effect.NONE:
+            self.books.unanswered.add(step.name)
+        return outcome
+
+    def _taken(self, answer: BookAnswer | NoAnswer, own: Step) -> Outcome:
+        if own.callback is not None:
+            return accepted_callback(answer, own, now=self.now, scope={})
+        outcome, _ = accepted_poll(answer, own, "http://services.example/step", now=self.now, scope={})
+        return replace(outcome, memo={"asked": 0, "errors": 0}) if isinstance(outcome, Parked) else outcome
+
+    def _promise(self, step: StepState, later: Behaviour, *, at_once: bool) -> None:
+        if later.acts:
+            done = Promise(step.name, Waiting.CALLBACK, Completed(None), step.attempts, step.key_round, not at_once)
+            self.promises.append(done)
+        elif later in (Behaviour.REFUSES, Behaviour.ERROR_BEFORE):
+            no = Failed(NOT_DONE, Effect.NONE, retryable=later is Behaviour.ERROR_BEFORE)
+            self.promises.append(Promise(step.name, Waiting.CALLBACK, no, step.attempts, step.key_round))
+
+    def _poll(self, step: StepState) -> Outcome:
+        """The service is asked how it stands: it is not done at first, and may fail to say so."""
+        times = step.memo["asked"] + 1
+        behaviour = self.weather(step.name)
+        answer = behaviour.answer()
+        done = behaviour is Behaviour.OK and times > 2
+        if isinstance(answer, BookAnswer):
+            gone_wrong = behaviour is Behaviour.REFUSES and not self.books.charges_of(step.name)
+            answer = replace(
+                answer, status=200 if gone_wrong else answer.status, body={"done": done, "not": gone_wrong}
+            )
+        if done:
+            self.books.charge(step.name, f"{step.name}/{step.key_round}", Behaviour.OK)
+        question = Question("http://services.example/job", ours=True, errors=step.memo["errors"])
+        own = self.definition.steps[step.name]
+        outcome, question = asked(answer, own, question, now=self.now, share=0.5, scope={})
+        memo = {"asked": times, "errors": question.errors}
+        return replace(outcome, memo=memo) if isinstance(outcome, Parked) else outcome
 
     def _make(self, moves: Sequence[Move[object]], what: str) -> tuple[object, Publication]:
         [made] = self._transact(moves, what)
