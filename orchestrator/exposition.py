@@ -33,6 +33,7 @@ from prometheus_client.registry import Collector
 
 from orchestrator import meters
 from orchestrator.definition import Definition
+from orchestrator.meters import ATTEMPT_ENDS, STEP_ENDS, WORKFLOW_ENDS, ends_attempt
 from orchestrator.workflow import UNDO, Event, Workflow
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -48,20 +49,6 @@ WHOLE = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 3_600, 2
 TRANSACTION = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
 MOVES = (1, 2, 5, 10, 20, 50, 100)
 """Upper bounds of histograms' buckets: seconds, and moves in a transaction."""
-
-_ATTEMPT_ENDS = {
-    "step.completed": "completed",
-    "step.retrying": "retrying",
-    "step.failed": "failed",
-    "step.lost": "lost",
-    "step.late": "late",
-}
-"""What ends an attempt, and what it is called."""
-
-_STEP_ENDS = ("step.completed", "step.failed", "step.skipped")
-_WORKFLOW_ENDS = tuple(f"workflow.{status}" for status in ("completed", "failed", "cancelled"))
-_NO_CALL_KINDS = frozenset({"expression", "request", "internal"})
-"""Errors of attempts that ended before a call was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +126,7 @@ class Metrics:
         for event in workflow.events:
             if event.step is not None:
                 self._of_step(workflow, name, event, event.step)
-            elif event.type in _WORKFLOW_ENDS:
+            elif event.type in WORKFLOW_ENDS:
                 self._of_end(workflow, name)
             elif event.type == "workflow.stuck":
                 self._count(self._stuck, name)
@@ -180,12 +167,12 @@ class Metrics:
         if event.type == "step.resent":
             self._count(self._resent, name)
             return
-        if _ends_attempt(event):
-            self._count(self._attempts, *labels, _ATTEMPT_ENDS[event.type])
-            if "key" in event.details and "durationMs" in event.details:
-                self._observe(self._attempt, event.details["durationMs"] / 1000, *labels)
-        if event.type in _STEP_ENDS:
-            self._count(self._steps_ended, *labels, event.type.removeprefix("step."))
+        if "key" in event.details and "durationMs" in event.details:
+            self._observe(self._attempt, event.details["durationMs"] / 1000, *labels)
+        if ends_attempt(event):
+            self._count(self._attempts, *labels, ATTEMPT_ENDS[event.type])
+        if event.type in STEP_ENDS:
+            self._count(self._steps_ended, *labels, STEP_ENDS[event.type])
             if step.started_at is not None and step.completed_at is not None:
                 self._observe(self._step, step.completed_at - step.started_at, *labels)
 
@@ -212,14 +199,6 @@ class Metrics:
 
     def _observe(self, metric: Histogram, seconds: float, *labels: str) -> None:
         (metric.labels(*labels) if labels else metric).observe(max(0.0, seconds))
-
-
-def _ends_attempt(event: Event) -> bool:
-    """Whether an attempt ended by it: a step may also fail while it waits for its next one, its time being over."""
-    if event.type != "step.failed":
-        return event.type in _ATTEMPT_ENDS
-    error = event.details.get("error")
-    return "key" in event.details or (isinstance(error, Mapping) and error.get("kind") in _NO_CALL_KINDS)
 
 
 def _forget_the_dead(folder: Path) -> None:

@@ -5,12 +5,21 @@ costs a look at an empty list. A listener that fails is logged and stops no work
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from orchestrator.workflow import Workflow
+from orchestrator.states import FINAL
+from orchestrator.workflow import Event, Workflow
 
 log = logging.getLogger("orchestrator")
+
+ATTEMPT_ENDS = {f"step.{outcome}": outcome for outcome in ("completed", "retrying", "failed", "lost", "late")}
+"""The events that may end an attempt, and what is said of it then."""
+
+STEP_ENDS = {f"step.{status}": status for status in ("completed", "failed", "skipped")}
+WORKFLOW_ENDS = frozenset(f"workflow.{status}" for status in FINAL)
+_NO_ATTEMPT = frozenset({"deadline", "cancelled", "join", "lost"})
+"""Why a step fails without an attempt that ends: it waited for its next one, or the one that it had was lost before."""
 
 
 class Listener(Protocol):
@@ -75,6 +84,14 @@ def looked(rows: int, seconds: float) -> None:
 def connections(change: int) -> None:
     """A database connection changed hands."""
     _tell(lambda listener: listener.connections(change))
+
+
+def ends_attempt(event: Event) -> bool:
+    """Whether an attempt ended by it."""
+    if event.type != "step.failed" or "key" in event.details:
+        return event.type in ATTEMPT_ENDS
+    error = event.details.get("error")
+    return isinstance(error, Mapping) and error.get("kind") not in _NO_ATTEMPT
 
 
 def _tell(what: Callable[[Listener], None]) -> None:

@@ -35,13 +35,11 @@ from opentelemetry.util.types import AttributeValue
 
 from orchestrator import meters
 from orchestrator.jsontype import Json
+from orchestrator.meters import STEP_ENDS, WORKFLOW_ENDS, ends_attempt
 from orchestrator.states import WorkflowStatus
 from orchestrator.tracing import Trace, attempt_span, span_id, trace_of
 from orchestrator.workflow import Event, StepState, Workflow
 
-_ATTEMPT_ENDS = ("step.completed", "step.retrying", "step.failed", "step.lost")
-_STEP_ENDS = ("step.completed", "step.failed", "step.skipped")
-_WORKFLOW_ENDS = tuple(f"workflow.{status}" for status in ("completed", "failed", "cancelled"))
 _EXPORTERS = "opentelemetry_traces_exporter"
 """The entry points under which exporters are installed."""
 
@@ -81,7 +79,7 @@ class Spans:
             if event.step is not None:
                 if (step := workflow.find(event.step)) is not None:
                     _Of(self, workflow, trace, step).ended(event)
-            elif event.type in _WORKFLOW_ENDS:
+            elif event.type in WORKFLOW_ENDS:
                 self._workflow(workflow, trace)
 
     def started(self, workflow_type: str) -> None:
@@ -162,10 +160,25 @@ class _Of:
 
     def ended(self, event: Event) -> None:
         """Write what this event ends: an attempt, a wait, the step."""
-        if event.type in _ATTEMPT_ENDS and self._step.attempt_at is not None and _was_tried(event):
-            self._attempt(event, self._step.attempt_at)
-        if event.type in _STEP_ENDS and self._step.started_at is not None and self._step.completed_at is not None:
+        began = self._step.attempt_at
+        if began is not None and event.type == "step.waiting":
+            self._accepted(event, began)
+        elif began is not None and event.type != "step.late" and ends_attempt(event):
+            self._attempt(event, began)
+        if event.type in STEP_ENDS and self._step.started_at is not None and self._step.completed_at is not None:
             self._whole(self._step.started_at, self._step.completed_at, event)
+
+    def _accepted(self, event: Event, began: float) -> None:
+        """The call itself of an attempt that goes on without a worker: the rest of its span is the wait."""
+        attempt = span_id(self._workflow.head.id, attempt_span(self._step.name, self._step.attempts))
+        self._spans.write(
+            f"accepted {self._step.name}",
+            self._trace,
+            identity=None,
+            parent=attempt,
+            times=(began, began + event.details.get("durationMs", 0) / 1000),
+            attributes={**self._about, "orchestrator.waiting_for": str(event.details.get("waitingFor"))},
+        )
 
     def _attempt(self, event: Event, began: float) -> None:
         details, step = event.details, self._step
@@ -268,11 +281,6 @@ def _within(trace: Trace, parent: str | None) -> Context:
     identity = int(parent or trace.parent or "0", 16)
     context = SpanContext(int(trace.id, 16), identity, True, TraceFlags(int(trace.flags, 16)), state)
     return otel.set_span_in_context(NonRecordingSpan(context), Context())
-
-
-def _was_tried(event: Event) -> bool:
-    """Not a step that failed while it waited for its next attempt."""
-    return event.type != "step.failed" or "key" in event.details
 
 
 def _of_workflow(workflow: Workflow) -> dict[str, AttributeValue]:

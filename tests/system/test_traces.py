@@ -65,6 +65,7 @@ class Collector:
 
     def close(self) -> None:
         self._server.shutdown()
+        self._server.server_close()
 
 
 @pytest.fixture(scope="module")
