@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from orchestrator.call import Caller, Request
-from orchestrator.errors import ExpressionError, SettingsError
+from orchestrator.errors import ExpressionError, SettingsError, Unavailable
 from orchestrator.expressions import References
 from orchestrator.jsontype import Json, kind_of
 from orchestrator.judging import judge
+from orchestrator.ledger import Made
 from orchestrator.ledger.clerk import Clerk
+from orchestrator.ledger.limiting import Limiter
 from orchestrator.ledger.materials import Materials
 from orchestrator.ledger.presence import SILENCE, STEADY
+from orchestrator.limits import speaks_for
 from orchestrator.moves.claiming import Refusal
 from orchestrator.moves.move import Settle
 from orchestrator.moves.settling import NO_CALL, Settled
@@ -56,7 +59,8 @@ class Bench:
     """What a worker process makes attempts with.
 
     `publish` sends messages and never raises for a broker that is away; `parked` is told that something waits;
-    `standing` knows whether the worker was taken for dead.
+    `standing` knows whether the worker was taken for dead;
+    `limiter` gives slots to steps that are limited.
     """
 
     name: str
@@ -66,12 +70,13 @@ class Bench:
     publish: Publish
     parked: Callable[[], None] = lambda: None
     standing: Standing = field(default_factory=lambda: Standing(SILENCE, STEADY))
+    limiter: Limiter | None = None
 
 
 def attempt(bench: Bench, workflow_id: str, step: str) -> Settled | Refusal:
     """Make one attempt of the step, if it may be made now; what follows from it is recorded and sent."""
     still_ours = bench.standing.from_now()
-    taken = bench.clerk.claim(workflow_id, step, bench.name)
+    taken = _taken(bench, workflow_id, step)
     claimed = taken.reply
     if not isinstance(claimed, Materials):
         bench.publish(taken.publication)
@@ -81,10 +86,29 @@ def attempt(bench: Bench, workflow_id: str, step: str) -> Settled | Refusal:
     settle = Settle(workflow_id, step, claimed.attempt, outcome, share, called)
     # The call was made: its outcome is worth waiting for a database that is away for a while.
     made = bench.clerk.settle(settle, patience=SETTLE_PATIENCE)
+    _give_back(bench, claimed, outcome)
     bench.publish(made.publication)
     if made.reply is Settled.PARKED:
         bench.parked()
     return made.reply if made.reply is not None else Settled.LATE
+
+
+def _taken(bench: Bench, workflow_id: str, step: str) -> Made[Materials | Refusal]:
+    """The step, taken if it may be; one that is limited through the limiter, which knows whose turn it is."""
+    taken = bench.clerk.claim(workflow_id, step, bench.name)
+    if taken.reply is Refusal.LIMITED and bench.limiter is not None:
+        return bench.limiter.claim(workflow_id, step)
+    return taken
+
+
+def _give_back(bench: Bench, materials: Materials, outcome: Outcome) -> None:
+    """The slot of an attempt that is over. Where that cannot be said now, it is found out soon: nothing is lost."""
+    if materials.slot is None or bench.limiter is None:
+        return
+    try:
+        bench.limiter.give_back(materials, speaks_for(outcome))
+    except Unavailable as error:
+        log.warning("the slot of %s is given back later: %s", materials.step.name, error)
 
 
 def _safely(bench: Bench, materials: Materials, still_ours: Holds) -> tuple[Outcome, Mapping[str, Json]]:

@@ -9,6 +9,7 @@ from orchestrator.credentials import Auth
 from orchestrator.expressions import Expression, References, Template, compile_template
 from orchestrator.graph import Graph
 from orchestrator.jsontype import Json
+from orchestrator.limits import Allowance
 from orchestrator.plan import Plan, plan
 from orchestrator.states import Waiting
 
@@ -57,6 +58,14 @@ class RetryPolicy:
     budget: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The calls of one `key` (None: of the host that is called) share an allowance, in all workflows together."""
+
+    allowance: Allowance
+    key: Template | None = None
+
+
 @dataclass(frozen=True)
 class Call:
     """The request of a step or a compensation, before its expressions are filled in.
@@ -77,6 +86,7 @@ class Call:
     result: Expression | None = None
     idempotency_key: Template | None = None
     idempotent: bool = True
+    limit: Limit | None = None
 
     @cached_property
     def judging(self) -> tuple[Expression, ...]:
@@ -94,6 +104,7 @@ class Call:
             self.payload,
             *self.judging,
             self.idempotency_key,
+            None if self.limit is None else self.limit.key,
         ]
         parts_of_auth = [] if self.auth is None else [self.auth.references]
         return References.union([*(part.references for part in parts if part is not None), *parts_of_auth])

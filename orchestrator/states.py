@@ -21,12 +21,14 @@ A step (a compensation is a step too)::
     pending ──claim──► running ──settle──► completed | failed | skipped
      │ ▲ ▲              │  │
      │ │ └──── lost ────┘  └──park──► waiting ──wake──► pending
-     │ └── retry ── failed               └── answered, or its time is over ──► completed | failed
+     │ └── retry ── failed             ▲ └── answered, or its time is over ──► completed | failed
+     ├── held back by a limit ─────────┘
      ├── a branch that was not taken ──► skipped
      └── a join that cannot be reached ──► failed
 
 What a waiting step waits for is a word of `Waiting`. When the workflow begins to fail, a step whose service may yet act
-(`UNDER_WAY`) is waited for like a call; any other that waits has failed: its next attempt is not made.
+(`UNDER_WAY`) is waited for like a call; any other that waits has failed: its next attempt is not made. One that was
+never attempted is pending again.
 A pending step is completed without a call where the answer to an attempt whose worker was lost comes after all.
 Everything outside these tables is refused by `orchestrator.moves`; `tests/unit/test_states.py` walks them.
 """
@@ -116,7 +118,9 @@ WORKFLOW_MOVES: dict[WorkflowStatus, frozenset[WorkflowStatus]] = {
 
 STEP_MOVES: dict[StepStatus, frozenset[StepStatus]] = {
     # Completed: its worker was lost, but not what it had called.
-    StepStatus.PENDING: frozenset({StepStatus.RUNNING, StepStatus.COMPLETED, StepStatus.SKIPPED, StepStatus.FAILED}),
+    StepStatus.PENDING: frozenset(
+        {StepStatus.RUNNING, StepStatus.WAITING, StepStatus.COMPLETED, StepStatus.SKIPPED, StepStatus.FAILED}
+    ),
     StepStatus.RUNNING: frozenset(
         {
             StepStatus.COMPLETED,

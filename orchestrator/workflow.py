@@ -187,13 +187,23 @@ Loader = Callable[[Collection[str] | None], Iterable[StepState]]
 """Fetches the named steps of one workflow (None: all of them)."""
 
 
+Limited = Callable[[Call], bool]
+"""Whether a call needs a slot before it is made."""
+
+
+def limited(call: Call) -> bool:
+    """Whether the call needs a slot before it is made, as far as its definition says."""
+    return call.limit is not None
+
+
 class Workflow:
     """A workflow under its lock, with as many of its steps as were asked for."""
 
-    def __init__(self, head: Head, definition: Definition, loader: Loader) -> None:
+    def __init__(self, head: Head, definition: Definition, loader: Loader, needs_slot: Limited = limited) -> None:
         self.head = head
         self._loaded_head = replace(head)
         self.definition = definition
+        self.limited = needs_slot
         self.events: list[Event] = []
         self.added: dict[str, StepState] = {}
         self.changed: dict[str, StepState] = {}

@@ -16,6 +16,7 @@ from orchestrator.call import Caller
 from orchestrator.ledger import Ledger
 from orchestrator.ledger.clerk import Clerk
 from orchestrator.ledger.engine import Database
+from orchestrator.ledger.limiting import Limiter
 from orchestrator.ledger.presence import SILENCE, STEADY
 from orchestrator.request import Surroundings
 from orchestrator.sealing import Sealer
@@ -68,10 +69,11 @@ def _set_up() -> Held:
         pool_size=settings.concurrency, max_answer_bytes=settings.max_answer_bytes, allow_hosts=settings.allow_hosts
     )
     around = Surroundings(settings.vars, settings.secrets, Sealer(settings.key().split(",")))
-    bench = Bench(name, Clerk(ledger), caller, around, publish, parked=reconciler.hurry, standing=standing)
+    limiter = Limiter(ledger, name, reconciler.hurry)
+    bench = Bench(name, Clerk(ledger), caller, around, publish, reconciler.hurry, standing, limiter)
     count(settings, ledger.database)
     traces.begin(settings)
-    made = Held(bench, ledger, Heart(ledger, name, standing), reconciler, tended(settings, ledger))
+    made = Held(bench, ledger, Heart(ledger, name, standing), reconciler, tended(settings, ledger, limiter))
     for thread in (made.heart, reconciler, *made.tending):
         thread.start()
     return made

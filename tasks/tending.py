@@ -10,6 +10,7 @@ from orchestrator.delivering import AT_ONCE, Courier
 from orchestrator.errors import Unavailable
 from orchestrator.keeping_house import Retention, Watch
 from orchestrator.ledger import Ledger
+from orchestrator.ledger.limiting import Limiter
 from orchestrator.messenger import Messenger
 from orchestrator.request import Surroundings
 from orchestrator.sealing import Sealer
@@ -58,9 +59,9 @@ def courier(settings: Settings, ledger: Ledger) -> Courier:
     return Courier(ledger, caller, around, settings.webhook_secrets or derived(keys))
 
 
-def tended(settings: Settings, ledger: Ledger) -> list[Tending]:
+def tended(settings: Settings, ledger: Ledger, limiter: Limiter) -> list[Tending]:
     """The threads that these settings ask for, not started yet. Each place that is told has its own."""
-    threads = [Tending("watch", Watch(ledger, settings.stuck_after).round)]
+    threads = [Tending("watch", Watch(ledger, settings.stuck_after).round), Tending("limits", limiter.tidy)]
     for number, url in enumerate(settings.notify):
         teller = Teller(ledger, number, Messenger(url), settings.public_url)
         threads.append(Tending(f"notices-{number + 1}", teller.round))

@@ -195,7 +195,36 @@ def upgrade() -> None:
             sqlite_where=sa.text("wake_at IS NOT NULL"),
         )
 
+    op.create_table(
+        "limits",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("concurrency", sa.Integer(), nullable=True),
+        sa.Column("rate", sa.Double(), nullable=True),
+        sa.Column("circuit", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("set_by", sa.Text(), nullable=True),
+        sa.Column("next_at", sa.Double(), nullable=False),
+        sa.Column("recent", sa.Text(), nullable=False),
+        sa.Column("open_until", sa.Double(), nullable=True),
+        sa.Column("openings", sa.Integer(), nullable=False),
+        sa.Column("used_at", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_limits")),
+    )
+    op.create_table(
+        "slots",
+        sa.Column("workflow_id", sa.Text(), nullable=False),
+        sa.Column("step", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("asked_at", sa.Double(), nullable=False),
+        sa.Column("begins_at", sa.Double(), nullable=True),
+        sa.Column("kept_until", sa.Double(), nullable=True),
+        sa.Column("attempt", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint("workflow_id", "step", name=op.f("pk_slots")),
+    )
+    with op.batch_alter_table("slots", schema=None) as batch_op:
+        batch_op.create_index("ix_slots_key_begins_at_asked_at", ["key", "begins_at", "asked_at"], unique=False)
+
 
 def downgrade() -> None:
-    for table in ("steps", "workflows", "workers", "notices", "deliveries", "gone", "events", "definitions"):
+    tables = "slots limits steps workflows workers notices deliveries gone events definitions"
+    for table in tables.split():
         op.drop_table(table)  # and with it its indices

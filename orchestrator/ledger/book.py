@@ -17,7 +17,7 @@ from orchestrator.ledger.outputs import output_of
 from orchestrator.ledger.rows import Rows
 from orchestrator.moves.move import Move
 from orchestrator.states import WorkflowStatus
-from orchestrator.workflow import Head, Publication, Workflow
+from orchestrator.workflow import Head, Limited, Publication, Workflow, limited
 
 Reply = TypeVar("Reply")
 
@@ -33,7 +33,8 @@ class Made(Generic[Reply]):
 class Ledger:
     """The tables, and the only code that writes them.
 
-    `variables` are what `${vars.NAME}` reads in outputs; `destinations` says at how many places ops are told.
+    `variables` are what `${vars.NAME}` reads in outputs; `destinations` says at how many places ops are told; `limited`
+    says which calls need a slot (a worker's `limiting.Limiter` knows more of that than definitions do).
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Ledger:
         self.definitions = Definitions()
         self.variables = dict(variables or {})
         self.destinations = destinations
+        self.limited: Limited = limited
 
     def make(self, moves: Sequence[Move[Reply]], *, patience: float = 0.0) -> list[Made[Reply]]:
         """Apply the moves, in their order, in one transaction; for `patience` seconds while the database is away.
@@ -83,7 +85,7 @@ class Ledger:
         workflows: dict[str, Workflow] = {}
         for head in heads:
             definition = self.definitions.get(rows.connection, head.version)
-            workflows[head.id] = Workflow(head, definition, rows.loader(head.id))
+            workflows[head.id] = Workflow(head, definition, rows.loader(head.id), self.limited)
         keys = {
             (move.workflow_id, step)
             for move in moves

@@ -17,7 +17,7 @@ class Materials:
     """One attempt's materials.
 
     `timeout` is seconds for its call; `undone` is the step that a compensation undoes (None for a step of the
-    definition).
+    definition); `slot` is the key of the limit that the attempt has a slot of.
     """
 
     workflow_id: str
@@ -31,6 +31,7 @@ class Materials:
     traceparent: str | None
     steps: dict[str, Json] = field(default_factory=dict)
     undone: StepState | None = None
+    slot: str | None = None
 
     @property
     def call(self) -> Call:

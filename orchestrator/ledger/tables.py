@@ -155,6 +155,39 @@ Index(
     sqlite_where=notices.c.due_at.is_not(None),
 )
 
+limits = Table(
+    "limits",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("concurrency", Integer),
+    Column("rate", Double),
+    Column("circuit", JSON(none_as_null=True)),
+    # Who said so by the API. NULL: the definitions that name the key.
+    Column("set_by", Text),
+    Column("next_at", Double, nullable=False),
+    Column("recent", Text, nullable=False),
+    Column("open_until", Double),
+    Column("openings", Integer, nullable=False),
+    Column("used_at", Double, nullable=False),
+)
+
+slots = Table(
+    "slots",
+    metadata,
+    # No foreign key, for the reason that events have none: what has no step any more is found and deleted.
+    Column("workflow_id", Text, primary_key=True),
+    Column("step", Text, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("asked_at", Double, nullable=False),
+    # From when on the call may be made. NULL: its turn has not come.
+    Column("begins_at", Double),
+    # Until when its slot is kept for a step that was woken and has not come for it.
+    Column("kept_until", Double),
+    # The attempt that has the slot. NULL: none yet.
+    Column("attempt", Integer),
+)
+Index("ix_slots_key_begins_at_asked_at", slots.c.key, slots.c.begins_at, slots.c.asked_at)
+
 deliveries = Table(
     "deliveries",
     metadata,

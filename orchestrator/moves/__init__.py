@@ -3,6 +3,7 @@
 advancing     a settled step tells its successors; branches not taken are skipped; the last one completes the workflow
 claiming      a worker takes a step for one attempt
 timing        how long a step may go on trying
+limiting      a step that may not be called yet is held back
 settling      the outcome of an attempt is recorded, and what follows from it
 answering     somebody says what became of an attempt: the service that accepted it, a person, a child, a task
 waiting       the time of a parked step has come

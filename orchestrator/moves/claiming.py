@@ -17,8 +17,9 @@ database is away (`attempt.SETTLE_PATIENCE`). A dead worker is noticed much soon
 class Refusal(StrEnum):
     """Why a message does not lead to a call.
 
-    `passed`: the step has settled, so its canvas may go on. `overdue`: its deadline has passed, so it has failed now;
-    all others change nothing.
+    `passed`: the step has settled, so its canvas may go on. `overdue`: its deadline has passed, so it has failed now.
+    `limited`: it needs a slot first (`orchestrator.ledger.limiting`); of those that asked for one, `parked` has to wait
+    for it and `unusable` has failed now, as its limit cannot be worked out. All others change nothing.
     """
 
     PASSED = "passed"
@@ -27,6 +28,9 @@ class Refusal(StrEnum):
     CLOSED = "closed"
     UNKNOWN = "unknown"
     OVERDUE = "overdue"
+    LIMITED = "limited"
+    PARKED = "parked"
+    UNUSABLE = "unusable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +43,13 @@ class Claimed:
     timeout: float
 
 
-def claim(workflow: Workflow, name: str, worker: str, now: float, *, again: bool = False) -> Claimed | Refusal:
+def claim(
+    workflow: Workflow, name: str, worker: str, now: float, *, again: bool = False, slot: bool = False
+) -> Claimed | Refusal:
     """Take the step, or say why not. Two copies of a message meet here: the second finds the step running.
 
-    `again`: the worker has tried before, and does not know whether it was given the step.
+    `again`: the worker has tried before, and does not know whether it was given the step. `slot`: it may be called now,
+    whatever its limit.
     """
     step = workflow.find(name)
     if step is None:
@@ -53,10 +60,10 @@ def claim(workflow: Workflow, name: str, worker: str, now: float, *, again: bool
         return _given(workflow, step, now)
     if step.status is not StepStatus.PENDING:
         return Refusal.HELD
-    if not may_start(workflow.head, step):
-        return Refusal.CLOSED
-    if not is_ready(workflow, step):
-        return Refusal.EARLY
+    if (refusal := _not_now(workflow, step)) is not None:
+        return refusal
+    if not slot and not step.under_way and workflow.limited(workflow.call_of(step)):
+        return Refusal.LIMITED
     workflow.change(name)
     if (late := overdue(workflow, step, now)) is not None:
         fail_without_call(workflow, step, late, now)
@@ -76,6 +83,12 @@ def _begin(workflow: Workflow, step: StepState, now: float) -> None:
     if step.trying_since is None:
         step.trying_since = now
     workflow.record("step.started", step.name, attempt=step.attempts, worker=step.worker)
+
+
+def _not_now(workflow: Workflow, step: StepState) -> Refusal | None:
+    if not may_start(workflow.head, step):
+        return Refusal.CLOSED
+    return None if is_ready(workflow, step) else Refusal.EARLY
 
 
 def _given(workflow: Workflow, step: StepState, now: float) -> Claimed:

@@ -2,10 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 
-from orchestrator.definition import RETRY_CLASSES, STATUS_CLASSES, Call, Definition, RetryOn, RetryPolicy, Step, Webhook
+from orchestrator.definition import (
+    RETRY_CLASSES,
+    STATUS_CLASSES,
+    Call,
+    Definition,
+    Limit,
+    RetryOn,
+    RetryPolicy,
+    Step,
+    Webhook,
+)
 from orchestrator.expressions import Expression
 from orchestrator.graph import Graph
 from orchestrator.jsontype import Json
+from orchestrator.limits import Allowance, Circuit
 from orchestrator.reading.canonical import version_of
 from orchestrator.reading.edges import After, Drafts
 from orchestrator.reading.fields import COMPENSATION_RETRIES, STEP_RETRIES
@@ -60,7 +71,22 @@ def _step(name: str, draft: Mapping[str, Json], after: tuple[str, ...]) -> Step:
 def _call(draft: Mapping[str, Json], retries: int) -> Call:
     return Call(
         retry=_retry(draft.get("retry", {}), draft.get("retries", retries)),
+        limit=None if "limit" not in draft else _limit(draft["limit"]),
         **{_CALL[name]: value for name, value in draft.items() if name in _CALL},
+    )
+
+
+def _limit(draft: Mapping[str, Json]) -> Limit:
+    return Limit(allowance_of(draft), draft.get("key"))
+
+
+def allowance_of(fields: Mapping[str, Json]) -> Allowance:
+    """What the fields of a limit allow."""
+    circuit = fields.get("circuit")
+    return Allowance(
+        concurrency=fields.get("concurrency"),
+        rate=fields.get("rate"),
+        circuit=None if circuit is None else Circuit(**circuit),
     )
 
 

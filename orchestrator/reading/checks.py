@@ -56,6 +56,8 @@ def check_call(draft: Mapping[str, Json], at: Place) -> None:
         fits = isinstance(payload.source, dict) or (isinstance(payload.source, str) and payload.references.roots)
         if not fits:
             (at / "payload").fault("must be an object where encoding is form")
+    if "limit" in draft and draft["limit"].keys() <= {"key"}:
+        (at / "limit").fault("must say concurrency, rate or circuit")
     if "compensate" in draft:
         check_call(draft["compensate"], at / "compensate")
 

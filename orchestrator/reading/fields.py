@@ -25,6 +25,7 @@ from orchestrator.reading.kinds import (
     Group,
     Join,
     Named,
+    Rate,
     StepNames,
     Text,
     Whole,
@@ -42,7 +43,7 @@ COMPENSATION_RETRIES = 8
 # Fields of the language that this release does not run yet. A release that does deletes the row and adds the field.
 NOT_YET = {
     "definition": ("notify",),
-    "step": ("callback", "wait", "forEach", "workflow", "task", "limit"),
+    "step": ("callback", "wait", "forEach", "workflow", "task"),
 }
 
 RETRY = Group(
@@ -60,6 +61,24 @@ RETRY = Group(
             Occasions(),
         ),
         "budget": Field("The longest time for all attempts and waits: no attempt is begun after it.", Duration(YEAR)),
+    },
+)
+
+CIRCUIT = Group(
+    {
+        "failures": Field("How many failures in a row open it.", Whole(1, 100), 5),
+        "share": Field("Or the share of the last `calls` that failed.", Amount(0.01, 1), 0.5),
+        "calls": Field("How many calls that share is taken of.", Whole(1, 100), 20),
+        "pause": Field("How long it stays open before one call probes the service.", Duration(DAY), 30),
+    },
+)
+
+LIMIT = Group(
+    {
+        "key": Field("What the calls are counted by. Left out: the host that is called.", TextTemplate(DECIDING)),
+        "concurrency": Field("How many calls may be made at once, over all workers.", Whole(1, 10_000)),
+        "rate": Field("How many calls may be begun in a time, such as 100/s, 600/m or 5000/h.", Rate()),
+        "circuit": Field("Hold calls back for a while where the service fails.", CIRCUIT),
     },
 )
 
@@ -84,6 +103,7 @@ _REQUEST = {
     "idempotencyKey": Field(
         "The Idempotency-Key, where the service needs one of its own kind.", TextTemplate(DECIDING)
     ),
+    "limit": Field("How many calls may be made at once and how fast, shared with all that have its key.", LIMIT),
     "idempotent": Field("false: the service may take a repeated call for a new one.", Flag(), True),
 }
 _RETRIES = "How many attempts are made after the first."

@@ -9,6 +9,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from orchestrator.durations import DURATION, seconds_in, span
 from orchestrator.jsontype import Json
@@ -147,6 +148,24 @@ class Duration(Kind):
         else:
             return seconds
         return None
+
+
+@dataclass(frozen=True)
+class Rate(Kind):
+    """So many in a second, a minute or an hour: `100/s`, `600/m`, `5000/h`. Read as so many a second."""
+
+    _PATTERN = r"([0-9]{1,7})/(s|m|h)"
+    _SECONDS: ClassVar[Mapping[str, int]] = {"s": 1, "m": 60, "h": 3600}
+
+    def schema(self) -> Json:
+        return {"type": "string", "pattern": f"^{self._PATTERN}$"}
+
+    def read(self, value: Json, at: Place) -> Json:
+        found = re.fullmatch(self._PATTERN, value) if isinstance(value, str) else None
+        if found is None or int(found[1]) == 0:
+            at.fault(f"must be a rate such as 100/s, 600/m or 5000/h, not {shown(value)}")
+            return None
+        return int(found[1]) / self._SECONDS[found[2]]
 
 
 @dataclass(frozen=True)

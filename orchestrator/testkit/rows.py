@@ -51,8 +51,8 @@ class Rows:
         return made
 
     def opened(self, moves: Sequence[Move[Reply]]) -> Workflow:
-        """The workflow as it stands, with the steps that the moves will touch."""
-        workflow = Workflow(replace(self.head), self.definition, self._loader())
+        """The workflow as it stands, with the steps that the moves will touch. Nobody else calls: limits bind nothing."""
+        workflow = Workflow(replace(self.head), self.definition, self._loader(), lambda call: False)
         names = {name for move in moves for name in move.touches(self.definition)}
         if names:
             workflow.have(self._loader()(names))

@@ -1,0 +1,20 @@
+"""A step whose call is limited is parked until it may be made: it holds no worker, and no attempt is counted."""
+
+from orchestrator.jsontype import Json
+from orchestrator.moves.advancing import leave_canvas
+from orchestrator.moves.timing import deadline_at, earliest
+from orchestrator.states import StepStatus, Waiting
+from orchestrator.workflow import StepState, Workflow
+
+BACKSTOP = 300.0
+"""Seconds after which a parked step asks again by itself. It is woken long before, unless its ticket got lost."""
+
+
+def hold_back(workflow: Workflow, step: StepState, key: str, wake_at: float, *, circuit: bool, **details: Json) -> None:
+    """Park a step that may not be called yet. `circuit`: because the service fails, not because others are called."""
+    workflow.change(step.name)
+    step.move(StepStatus.WAITING)
+    step.waiting_for = Waiting.CIRCUIT if circuit else Waiting.LIMIT
+    step.wake_at = earliest(wake_at, deadline_at(workflow, step))
+    leave_canvas(workflow, step)
+    workflow.record("step.heldBack", step.name, key=key, waitingFor=step.waiting_for, **details)
