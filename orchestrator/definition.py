@@ -11,6 +11,7 @@ from orchestrator.graph import Graph
 from orchestrator.jsontype import Json
 from orchestrator.limits import Allowance
 from orchestrator.plan import Plan, plan
+from orchestrator.rhythm import CatchUp, Rhythm
 from orchestrator.states import Waiting
 
 RETRY_CLASSES: Mapping[str, frozenset[str]] = {
@@ -217,6 +218,15 @@ class Webhook:
     secret: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When workflows are started by themselves, with what, and what becomes of ticks that were missed."""
+
+    rhythm: Rhythm
+    catch_up: CatchUp = "one"
+    context: Json = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Definition:
     """A whole workflow type.
@@ -238,6 +248,7 @@ class Definition:
     compensation: Literal["parallel", "sequential"] = "parallel"
     output: Template | None = None
     webhooks: tuple[Webhook, ...] = ()
+    schedule: Schedule | None = None
 
     @cached_property
     def stands_in_for(self) -> Mapping[str, str]:

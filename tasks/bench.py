@@ -73,7 +73,8 @@ def _set_up() -> Held:
     bench = Bench(name, Clerk(ledger), caller, around, publish, reconciler.hurry, standing, limiter)
     count(settings, ledger.database)
     traces.begin(settings)
-    made = Held(bench, ledger, Heart(ledger, name, standing), reconciler, tended(settings, ledger, limiter))
+    tending = tended(settings, ledger, limiter, publish)
+    made = Held(bench, ledger, Heart(ledger, name, standing), reconciler, tending)
     for thread in (made.heart, reconciler, *made.tending):
         thread.start()
     return made

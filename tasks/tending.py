@@ -13,10 +13,12 @@ from orchestrator.ledger import Ledger
 from orchestrator.ledger.limiting import Limiter
 from orchestrator.messenger import Messenger
 from orchestrator.request import Surroundings
+from orchestrator.scheduling import Clockwork
 from orchestrator.sealing import Sealer
 from orchestrator.settings import Settings
 from orchestrator.signing import derived
 from orchestrator.telling import Teller
+from orchestrator.workflow import Publication
 
 log = logging.getLogger("orchestrator")
 
@@ -59,12 +61,15 @@ def courier(settings: Settings, ledger: Ledger) -> Courier:
     return Courier(ledger, caller, around, settings.webhook_secrets or derived(keys))
 
 
-def tended(settings: Settings, ledger: Ledger, limiter: Limiter) -> list[Tending]:
+def tended(
+    settings: Settings, ledger: Ledger, limiter: Limiter, publish: Callable[[Publication], None]
+) -> list[Tending]:
     """The threads that these settings ask for, not started yet. Each place that is told has its own."""
     threads = [Tending("watch", Watch(ledger, settings.stuck_after).round), Tending("limits", limiter.tidy)]
     for number, url in enumerate(settings.notify):
         teller = Teller(ledger, number, Messenger(url), settings.public_url)
         threads.append(Tending(f"notices-{number + 1}", teller.round))
+    threads.append(Tending("schedules", Clockwork(ledger, publish).round))
     threads.append(Tending("webhooks", courier(settings, ledger).round))
     if settings.retention is not None:
         threads.append(Tending("retention", Retention(ledger, settings.retention).round))

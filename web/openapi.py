@@ -110,7 +110,7 @@ def _operation(rule: Rule, operation: Operation) -> Json:
     return made
 
 
-_MEANING = {200: "As asked.", 202: "Accepted: it is recorded and will happen."}
+_MEANING = {200: "As asked.", 201: "It is made.", 202: "Accepted: it is recorded and will happen."}
 
 
 def _answer(meaning: str, media: str, schema: Json) -> Json:

@@ -7,6 +7,7 @@ from orchestrator.api_keys import Scope
 from orchestrator.jsontype import Json
 from orchestrator.ledger.ordering import ACTIONS, MOST
 from orchestrator.ledger.starting_many import MOST as MOST_STARTS
+from orchestrator.reading.schedule_kinds import ScheduleKind
 from orchestrator.single_call import MOST_RETRIES, RETRIES, TIMEOUT
 from web import parameters
 from web.parameters import Parameter
@@ -96,6 +97,23 @@ def _batch(name: str, item: Json, summary: str) -> Operation:
     return Operation(
         "start", summary, started, 202, body={JSON: body}, keyed=True, problems=problems, scope=Scope.START
     )
+
+
+_NO_SCHEDULE = {404: "There is no such schedule."}
+_KIND: Json = ScheduleKind().schema()
+_SCHEDULE: Json = {
+    **_KIND,
+    "required": ["type"],
+    "properties": {
+        "id": {"type": "string", "description": "Left out: one is made."},
+        "type": {"type": "string"},
+        **_KIND["properties"],
+    },
+}
+
+
+def _of_schedule(summary: str) -> Operation:
+    return Operation("schedules", summary, ref("ScheduleDetail"), problems=_NO_SCHEDULE, scope=Scope.OPERATE)
 
 
 _BULK: Json = {
@@ -196,6 +214,35 @@ OPERATIONS: dict[str, Operation] = {
         problems={404: "There is nothing of that type."},
     ),
     "metrics.shown": Operation("about", "Metrics for Prometheus", {"type": "string"}),
+    "schedules.listed": Operation("schedules", "Every schedule, by id", ref("Schedules")),
+    "schedules.created": Operation(
+        "schedules",
+        "Make a schedule for a type that there is",
+        ref("ScheduleDetail"),
+        201,
+        body={JSON: _SCHEDULE},
+        problems={status: _START[status] for status in (400, 413, 415)}
+        | {409: "There is one of that id.", 422: "Fields are wrong; `faults` lists them."},
+        scope=Scope.OPERATE,
+    ),
+    "schedules.one": Operation("schedules", "One with its next runs", ref("ScheduleDetail"), problems=_NO_SCHEDULE),
+    "schedules.deleted": Operation(
+        "schedules",
+        "Start nothing more for it; what it has started goes on",
+        ref("ScheduleDetail"),
+        problems=_NO_SCHEDULE | {409: "It is its definition's own."},
+        scope=Scope.OPERATE,
+    ),
+    "schedules.paused": _of_schedule("Make no tick until it is resumed"),
+    "schedules.resumed": _of_schedule("Go on with the next tick from now; what was missed is not caught up with"),
+    "schedules.triggered": Operation(
+        "schedules",
+        "Start its workflow now, besides its ticks",
+        ref("Started"),
+        202,
+        problems=_NO_SCHEDULE,
+        scope=Scope.START,
+    ),
     "webhooks.listed": Operation(
         "webhooks", "The delivery log, newest first", ref("Deliveries"), query=parameters.DELIVERIES
     ),

@@ -2,6 +2,7 @@
 
 from orchestrator.jsontype import Json
 from orchestrator.ledger.views.deliveries import STANDINGS
+from orchestrator.rhythm import CATCH_UPS
 from orchestrator.schema import definition_schema
 from orchestrator.states import Compensation, Effect, StepStatus, WorkflowStatus
 
@@ -57,6 +58,22 @@ _TIMES = {"startedAt": MAYBE_TIME, "completedAt": MAYBE_TIME, "durationMs": MAYB
 _LIFE = {"createdAt": TIME, "completedAt": MAYBE_TIME, "durationMs": MAYBE_WHOLE, "definitionVersion": TEXT}
 
 _TOOK = {"meanMs": MAYBE_WHOLE, "medianMs": MAYBE_WHOLE}
+_SCHEDULE: Json = record(
+    scheduleId=TEXT,
+    type=TEXT,
+    definitionVersion=TEXT,
+    byDefinition={"type": "boolean"},
+    cron=MAYBE_TEXT,
+    every={"type": ["number", "null"], "description": "Seconds."},
+    timezone=TEXT,
+    catchUp={"enum": list(CATCH_UPS)},
+    paused={"type": "boolean"},
+    nextAt=MAYBE_TIME,
+    lastAt=MAYBE_TIME,
+    lastWorkflowId=MAYBE_TEXT,
+    fault=MAYBE_TEXT,
+    createdAt=TIME,
+)
 _DELIVERY: Json = record(
     deliveryId=ID,
     workflowId=ID,
@@ -179,6 +196,9 @@ SCHEMAS: dict[str, Json] = {
             ),
         ]
     },
+    "Schedule": _SCHEDULE,
+    "ScheduleDetail": {"allOf": [_SCHEDULE, record(context=CONTEXT, nextRuns=rows(TIME))]},
+    "Schedules": record(schedules=rows(ref("Schedule"))),
     "Deliveries": record(deliveries=rows(ref("Delivery")), nextCursor=CURSOR),
     "Health": {"type": "object", "required": ["status"], "properties": {"status": TEXT}},
 }

@@ -3,6 +3,8 @@
 import ipaddress
 import logging
 import os
+import threading
+import time
 from typing import cast
 
 from flask import Flask
@@ -11,19 +13,22 @@ from gunicorn.config import Config
 from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
 
-from orchestrator.errors import SettingsError
+from orchestrator.errors import SettingsError, Unavailable
 from orchestrator.exposition import share
 from orchestrator.logs import set_up
 from orchestrator.reading import read_folder
+from orchestrator.scheduling import keep_schedules
 from orchestrator.settings import Settings
 from orchestrator.supervisor import check_port
 from web.application import create_app
 from web.dashboard.streaming import LEAVING
+from web.parts import EXTENSION, Parts
 
 THREADS = 16
 """Of one process: a request holds one for a few milliseconds, most of them waiting for the database."""
 
 MOST_PROCESSES = 4
+_AGAIN = 2.0
 GRACE = 10
 """Seconds that requests have to end in after SIGTERM."""
 
@@ -78,7 +83,7 @@ class _Server(BaseApplication):
             "logger_class": _Log,
             "errorlog": None,
             "proc_name": "orchestrator web",
-            "post_worker_init": _tell_leaving,
+            "post_worker_init": _begin,
             # It would be a file in the home folder that nobody asked for.
             "control_socket_disable": True,
         }
@@ -92,6 +97,25 @@ class _Server(BaseApplication):
     def load(self) -> Flask:  # type: ignore[override]  # Flask says more of its arguments than the stub wants
         """The app, made in each process after the fork: no connection is shared."""
         return create_app(self._settings)
+
+
+def _begin(worker: Worker) -> None:
+    _tell_leaving(worker)
+    app = cast(Flask, worker.wsgi)
+    threading.Thread(target=_keep_schedules, args=(app,), name="schedules", daemon=True).start()
+
+
+def _keep_schedules(app: Flask) -> None:
+    """Once, as soon as the database is there: requests are not held up by it meanwhile."""
+    parts = cast(Parts, app.extensions[EXTENSION])
+    while True:
+        try:
+            return keep_schedules(parts.ledger, parts.definitions, parts.sealer)
+        except Unavailable:
+            time.sleep(_AGAIN)
+        except Exception:
+            logging.getLogger("orchestrator").exception("the definitions' schedules could not be kept")
+            return None
 
 
 def _tell_leaving(worker: Worker) -> None:

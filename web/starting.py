@@ -68,7 +68,7 @@ def wanted_by(body: dict[str, Json], key: Key) -> tuple[Definition, Start]:
     beginning = read_beginning(body, faults)
     if faults:
         raise ContextError(faults)
-    definition = _inline(body["definition"]) if "definition" in body else _of_type(body["type"])
+    definition = _inline(body["definition"]) if "definition" in body else definition_of(body["type"])
     beside = {name: value for name, value in body.items() if name not in ("type", "context")}
     return definition, wished(definition, body.get("context", {}), beside, beginning, key)
 
@@ -124,7 +124,8 @@ def unknown_fields(body: dict[str, Json], known: Sequence[str], of: str) -> list
     return faults
 
 
-def _of_type(name: Json) -> Definition:
+def definition_of(name: Json) -> Definition:
+    """The definition of that type. Raises ContextError, which says what there is."""
     known = parts().definitions
     if isinstance(name, str) and name in known:
         return known[name]

@@ -90,6 +90,37 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("endpoint", name=op.f("pk_gone")),
     )
     op.create_table(
+        "schedules",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("by_definition", sa.Boolean(), nullable=False),
+        sa.Column("cron", sa.Text(), nullable=True),
+        sa.Column("every", sa.Double(), nullable=True),
+        sa.Column("timezone", sa.Text(), nullable=False),
+        sa.Column("catch_up", sa.Text(), nullable=False),
+        sa.Column("context", sa.JSON(), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.Column("anchor", sa.Double(), nullable=False),
+        sa.Column("next_at", sa.Double(), nullable=True),
+        sa.Column("last_at", sa.Double(), nullable=True),
+        sa.Column("last_workflow_id", sa.Text(), nullable=True),
+        sa.Column("fault", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["version"], ["definitions.version"]),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_schedules")),
+    )
+    with op.batch_alter_table("schedules", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_schedules_next_at",
+            ["next_at"],
+            unique=False,
+            postgresql_where=sa.text("next_at IS NOT NULL"),
+            sqlite_where=sa.text("next_at IS NOT NULL"),
+        )
+        batch_op.create_index("ix_schedules_version", ["version"], unique=False)
+
+    op.create_table(
         "workers",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("host", sa.Text(), nullable=False),
@@ -225,6 +256,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    tables = "slots limits steps workflows workers notices deliveries gone events definitions"
+    tables = "slots limits steps workflows workers notices deliveries gone schedules events definitions"
     for table in tables.split():
         op.drop_table(table)  # and with it its indices

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Table, and_, bindparam, delete, exists, func,
 
 from orchestrator.ledger.book import Ledger
 from orchestrator.ledger.notices import GIVE_UP_AFTER
-from orchestrator.ledger.tables import definitions, deliveries, events, notices, steps, workflows
+from orchestrator.ledger.tables import definitions, deliveries, events, notices, schedules, steps, workflows
 from orchestrator.states import Compensation
 
 MOST_WORKFLOWS = 100
@@ -98,7 +98,8 @@ def _delete_unused(ledger: Ledger, versions: set[str], older_than: float) -> Non
         )
         free = list(connection.execute(held.with_for_update(skip_locked=True)).scalars())
         used = exists().where(workflows.c.version == definitions.c.version)
-        connection.execute(delete(definitions).where(definitions.c.version.in_(free), ~used))
+        scheduled = exists().where(schedules.c.version == definitions.c.version)
+        connection.execute(delete(definitions).where(definitions.c.version.in_(free), ~used, ~scheduled))
 
 
 _FINISHED = and_(workflows.c.completed_at < bindparam("before"), workflows.c.compensation != Compensation.FAILED.value)

@@ -220,6 +220,38 @@ Index(
 # Endpoints of webhooks that answered 410.
 gone = Table("gone", metadata, Column("endpoint", Text, primary_key=True), Column("at", Double, nullable=False))
 
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("type", Text, nullable=False),
+    Column("version", Text, ForeignKey("definitions.version"), nullable=False),
+    # Whether the definition itself says so, or somebody by the API.
+    Column("by_definition", Boolean, nullable=False),
+    Column("cron", Text),
+    Column("every", Double),
+    Column("timezone", Text, nullable=False),
+    Column("catch_up", Text, nullable=False),
+    Column("context", JSON, nullable=False),
+    Column("sealed", Text),
+    Column("created_at", Double, nullable=False),
+    # From when intervals are counted.
+    Column("anchor", Double, nullable=False),
+    # The tick that comes next. NULL: it is paused.
+    Column("next_at", Double),
+    Column("last_at", Double),
+    Column("last_workflow_id", Text),
+    # Why the newest version of its definition is not used.
+    Column("fault", Text),
+)
+Index("ix_schedules_version", schedules.c.version)
+Index(
+    "ix_schedules_next_at",
+    schedules.c.next_at,
+    postgresql_where=schedules.c.next_at.is_not(None),
+    sqlite_where=schedules.c.next_at.is_not(None),
+)
+
 workers = Table(
     "workers",
     metadata,

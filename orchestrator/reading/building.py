@@ -10,6 +10,7 @@ from orchestrator.definition import (
     Limit,
     RetryOn,
     RetryPolicy,
+    Schedule,
     Step,
     Webhook,
 )
@@ -20,6 +21,7 @@ from orchestrator.limits import Allowance, Circuit
 from orchestrator.reading.canonical import version_of
 from orchestrator.reading.edges import After, Drafts
 from orchestrator.reading.fields import COMPENSATION_RETRIES, STEP_RETRIES
+from orchestrator.rhythm import Rhythm
 
 _RETRY = {"delay": "delay", "factor": "factor", "maxDelay": "max_delay", "jitter": "jitter", "budget": "budget"}
 _CALL = {
@@ -47,9 +49,16 @@ def build_definition(fields: Mapping[str, Json], document: Json, after: After, g
         version=version_of(document),
         document=document,
         steps={name: _step(name, drafts[name], after[name]) for name in graph.order},
+        schedule=None if "schedule" not in fields else schedule_of(fields["schedule"]),
         webhooks=tuple(Webhook(**webhook) for webhook in fields.get("webhooks", ())),
         **{name: fields[name] for name in _DEFINITION if name in fields},
     )
+
+
+def schedule_of(draft: Mapping[str, Json]) -> Schedule:
+    """The schedule that the fields of one amount to."""
+    rhythm = Rhythm(draft.get("cron"), draft.get("every"), draft.get("timezone", "UTC"))
+    return Schedule(rhythm, draft.get("catchUp", "one"), draft.get("context", {}))
 
 
 def _step(name: str, draft: Mapping[str, Json], after: tuple[str, ...]) -> Step:

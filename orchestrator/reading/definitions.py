@@ -4,6 +4,7 @@ from pathlib import Path
 
 from orchestrator.definition import Definition
 from orchestrator.errors import DefinitionError, Fault
+from orchestrator.fitting import faults_in
 from orchestrator.jsontype import Json
 from orchestrator.reading.building import build_definition
 from orchestrator.reading.canonical import canonical, check_size
@@ -77,6 +78,9 @@ def _read(value: Json, faults: Faults) -> Definition:
         check_call(draft, steps / name)
     if "output" in fields:
         check_output(fields["output"], fields.get("sensitive", ()), drafts, at / "output")
+    if fields.get("schedule") is not None and fields.get("input") is not None:
+        for fault in faults_in(fields["schedule"].get("context", {}), fields["input"]):
+            (at / "schedule").fault(f"{fault.place} {fault.message}")
     if "entry" in fields:
         check_entry(fields["entry"], at / "entry")
     faults.raise_any()

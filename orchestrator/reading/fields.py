@@ -30,6 +30,7 @@ from orchestrator.reading.kinds import (
     Text,
     Whole,
 )
+from orchestrator.reading.schedule_kinds import ScheduleKind
 from orchestrator.reading.webhook_kinds import Endings, SecretName, Several
 
 HOUR = 3600
@@ -172,6 +173,7 @@ DEFINITION = Group(
             "Whether steps are undone side by side or one by one.", Choice(("parallel", "sequential")), "parallel"
         ),
         "steps": Field("The steps, by name.", Named(STEP, MOST_STEPS)),
+        "schedule": Field("When it is started by itself.", ScheduleKind()),
         "webhooks": Field("Who is told when a workflow has ended, signed (Standard Webhooks).", Several(WEBHOOK, 10)),
         "output": Field("What the workflow gives when it is completed.", AnyTemplate(DECIDING)),
     },

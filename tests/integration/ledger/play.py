@@ -11,7 +11,7 @@ from orchestrator.ledger.engine import Database
 from orchestrator.ledger.migrating import migrate
 from orchestrator.ledger.orders import order
 from orchestrator.ledger.starting import Start, start
-from orchestrator.ledger.tables import definitions, deliveries, events, notices, steps, workflows
+from orchestrator.ledger.tables import definitions, deliveries, events, notices, schedules, steps, workflows
 from orchestrator.moves.move import Claim, Control, Look, Settle
 from orchestrator.outcome import Completed, Failed, Outcome, StepError
 from orchestrator.reading import read_document
@@ -25,6 +25,7 @@ _TIMES = {
     events: "at",
     notices: "created_at due_at told_at",
     deliveries: "created_at due_at delivered_at",
+    schedules: "created_at anchor next_at last_at",
 }
 
 
