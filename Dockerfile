@@ -11,7 +11,7 @@ COPY tasks tasks
 COPY web web
 COPY workflows workflows
 COPY migrations migrations
-RUN /opt/orchestrator/bin/pip install --constraint requirements.lock ".[flower]"
+RUN /opt/orchestrator/bin/pip install --constraint requirements.lock ".[flower,otel]"
 
 FROM python:3.13-slim-bookworm
 RUN useradd --system --uid 10001 --no-create-home --home-dir /nonexistent orchestrator

@@ -65,7 +65,7 @@ def test_names_are_readable_and_nothing_secret_shows(
     """A step that completed is SUCCESS, one that failed is FAILURE; neither context, secret nor answer is anywhere."""
     services.answer(
         pay=Reply(body={"receipt": SECRETS[2]}),
-        ship=Reply(status=402, body={"message": SECRETS[2]}),
+        ship=[Reply(status=503), Reply(status=402, body={"message": SECRETS[2]})],
     )
     shop = definition(
         services.url,
@@ -99,6 +99,9 @@ def test_without_the_password_nothing_is_shown(flower: str) -> None:
     for path in ("/", "/tasks", "/api/tasks", "/api/workers"):
         assert requests.get(flower + path, timeout=20, allow_redirects=False).status_code == 401, path
     assert requests.get(f"{flower}/healthcheck", timeout=20).ok
+    open_to_all = requests.get(f"{flower}/metrics", timeout=20).text
+    assert "flower_worker_online" in open_to_all
+    assert not [secret for secret in SECRETS if secret in open_to_all]
 
 
 def _ended(url: str) -> dict[str, dict[str, str]]:
