@@ -105,3 +105,24 @@ def test_the_calls_in_the_readme_are_answered_as_it_shows(up: dict[str, str]) ->
     assert summary["steps"] == shown[1]["steps"]
     for view in views[1:]:
         assert curl(view, up, ID=workflow)
+
+
+def test_the_quickstart_works_as_it_is_written(tmp_path: Path) -> None:
+    """Its commands, in its order, in one shell: definition, cases, everything started, an order that is shipped."""
+    quickstart = (ROOT / "docs" / "quickstart.md").read_text(encoding="utf-8")
+    _, *steps, follow, call = re.findall(r"^```sh\n(.*?)^```", quickstart, re.DOTALL | re.MULTILINE)
+    services, api = str(free_port()), str(free_port())
+    until_up = "until curl -sf http://127.0.0.1:8000/readyz > up.json; do sleep 0.2; done\n"
+    script = "".join(["set -e\ntrap 'kill $(jobs -p); wait' EXIT\n", *steps, until_up, follow, call])
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATOR_")}
+    done = subprocess.run(
+        ["bash", "-c", script.replace("9000", services).replace("8000", api)],
+        cwd=tmp_path,
+        env={**environment, "PATH": f"{BIN}:{environment['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for said in ("order: 2 steps, no fault", "2 passed, 0 failed", '"trackingId": "TRACK-', '"status": "processing"'):
+        assert said in done.stdout.replace('"status":"processing"', '"status": "processing"'), done.stdout + done.stderr
