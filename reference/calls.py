@@ -58,10 +58,10 @@ def _call(method: str, path: str, call: Json) -> str:
         lines += [table(("parameter", "in", "", "may hold"), rows)]
     if "requestBody" in call:
         lines += [f"Body: {_contents(call['requestBody']['content'])}", ""]
-    rows = [
+    answers = [
         (status, answer["description"], _contents(answer["content"])) for status, answer in call["responses"].items()
     ]
-    return "\n".join([*lines, table(("answer", "", "holds"), rows)])
+    return "\n".join([*lines, table(("answer", "", "holds"), answers)])
 
 
 def _contents(content: Json) -> str:
