@@ -1,11 +1,13 @@
 """One trace a workflow, over real web and workers, as a collector gets it by OTLP."""
 
 import gzip
+import json
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -191,6 +193,35 @@ def test_without_a_client_the_trace_begins_at_the_web(
     until(lambda: "workflow traced" in collector.of(trace), 15, "the spans to arrive")
     [request] = collector.of(trace)["POST /api/workflows"]
     assert request.parent_span_id == b""
+
+
+def test_several_headers_are_one_tracestate_and_no_traceparent(
+    web: tuple[str, Installation], services: Services
+) -> None:
+    """As the real server hands them on; the names of headers are in any case."""
+    url, installation = web
+    body = json.dumps(
+        {"definition": {"type": "traced", "steps": {"only": {"targetUrl": f"{services.url}/only"}}}, "context": {}}
+    )
+    for parents, states, carried in (
+        ([CLIENT], ["foo=1", "", "bar=2"], "foo=1,bar=2"),
+        ([CLIENT, CLIENT], ["foo=1"], None),
+    ):
+        services.reset()
+        connection = HTTPConnection(url.removeprefix("http://"), timeout=10)
+        connection.putrequest("POST", "/api/workflows")
+        for trace, parent in parents:
+            connection.putheader("TraceParent", f"00-{trace}-{parent}-01")
+        for state in states:
+            connection.putheader("tracestate", state)
+        connection.putheader("Content-Type", "application/json")
+        connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders(body.encode())
+        installation.wait(json.loads(connection.getresponse().read())["workflowId"])
+        connection.close()
+        [call] = services.books
+        assert call.headers.get("tracestate") == carried
+        assert (call.headers["traceparent"].split("-")[1] == CLIENT[0]) is (carried is not None)
 
 
 def said(span: Span, name: str) -> str:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import cast
 
@@ -9,8 +10,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from orchestrator import meters
+from orchestrator.cli.programs import workers
 from orchestrator.exposition import OTHER, Metrics
 from orchestrator.reading import read_document
+from orchestrator.settings import Settings
 from orchestrator.states import Compensation, WorkflowStatus
 from orchestrator.workflow import Event, Head, Kind, StepState, Workflow
 
@@ -120,3 +123,13 @@ def test_an_attempt_costs_a_few_dozen_microseconds() -> None:
             made.batch(1, 0.002)
     microseconds = (time.process_time() - began) * 1_000
     assert microseconds < 300
+
+
+def test_each_worker_process_of_a_host_has_a_port_of_its_own() -> None:
+    """The second takes the next one; without a port none of them is told of any."""
+    environment = {"ORCHESTRATOR_METRICS_PORT": "9101"}
+    several = replace(Settings.from_environment(environment), processes=3)
+    ports = [program.environment["ORCHESTRATOR_METRICS_PORT"] for program in workers(several, environment)]
+    assert ports == ["9101", "9102", "9103"]
+    none = replace(Settings.from_environment({}), processes=2)
+    assert [program.environment for program in workers(none, {})] == [{}, {}]
