@@ -78,6 +78,17 @@ class Auth:
         """Everything that its expressions read."""
         return References.union(template.references for template in self._templates())
 
+    @property
+    def carried_in(self) -> str | None:
+        """The header, in lower case, that the scheme sets; None where it sets none of a definition's."""
+        match self.scheme:
+            case Bearer() | Basic() | ClientCredentials():
+                return "authorization"
+            case ApiKey("header", name):
+                return name.lower()
+            case _:
+                return None
+
     def _templates(self) -> Iterator[Template]:
         for part in (self.scheme, self.certificate):
             values = [] if part is None else [getattr(part, each.name) for each in fields(part)]

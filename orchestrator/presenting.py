@@ -73,4 +73,7 @@ def _key_id(text: str) -> str:
 
 
 def _text(template: Template, scope: Scope, place: str) -> str:
+    unset = sorted(template.references.secrets.difference(scope["secret"]))
+    if unset:
+        raise ExpressionError(f"auth.{place} reads ORCHESTRATOR_SECRET_{unset[0]}, which this worker does not have")
     return text_of(template.render(scope), f"auth.{place}")

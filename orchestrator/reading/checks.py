@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from orchestrator.credentials import Auth
 from orchestrator.expressions import STEP_FIELDS, Expression, References, Template
 from orchestrator.graph import Graph
 from orchestrator.jsontype import Json
@@ -36,6 +37,15 @@ def check_output(output: Json, sensitive: tuple[str, ...], drafts: Drafts, at: P
                 )
 
 
+def check_results(drafts: Drafts, sensitive: tuple[str, ...], at: Place) -> None:
+    """A step's result is kept and shown as it is, so nothing sensitive may be put into it."""
+    for name, draft in drafts.items():
+        for place, references in _reads(draft.get("result"), at / name / "result"):
+            for path in sensitive:
+                if references.touches(path):
+                    place.fault(f"reads {path}, which is sensitive; a result is kept as it is and shown")
+
+
 def check_entry(entry: str, at: Place) -> None:
     """A path that the program answers itself cannot start a workflow."""
     if entry.split("/")[2] in RESERVED_ENTRIES:
@@ -58,8 +68,18 @@ def check_call(draft: Mapping[str, Json], at: Place) -> None:
             (at / "payload").fault("must be an object where encoding is form")
     if "limit" in draft and draft["limit"].keys() <= {"key"}:
         (at / "limit").fault("must say concurrency, rate or circuit")
+    _check_presented(draft, at)
     if "compensate" in draft:
         check_call(draft["compensate"], at / "compensate")
+
+
+def _check_presented(draft: Mapping[str, Json], at: Place) -> None:
+    """What `auth` sends must not be given a second time."""
+    auth = draft.get("auth")
+    carried = auth.carried_in if isinstance(auth, Auth) else None
+    for name in draft.get("headers", {}):
+        if carried is not None and name.lower() == carried:
+            (at / "headers" / name).fault("auth sends this header; keep one of them")
 
 
 def _reads(value: Json, at: Place) -> Iterator[tuple[Place, References]]:

@@ -8,7 +8,7 @@ from orchestrator.fitting import faults_in
 from orchestrator.jsontype import Json
 from orchestrator.reading.building import build_definition
 from orchestrator.reading.canonical import canonical, check_size
-from orchestrator.reading.checks import check_call, check_entry, check_output, check_reads
+from orchestrator.reading.checks import check_call, check_entry, check_output, check_reads, check_results
 from orchestrator.reading.edges import ordered, read_edges, read_fallbacks
 from orchestrator.reading.fields import DEFINITION
 from orchestrator.reading.place import Faults, Place
@@ -76,6 +76,7 @@ def _read(value: Json, faults: Faults) -> Definition:
     check_reads(drafts, graph, steps)
     for name, draft in drafts.items():
         check_call(draft, steps / name)
+    check_results(drafts, fields.get("sensitive", ()), steps)
     if "output" in fields:
         check_output(fields["output"], fields.get("sensitive", ()), drafts, at / "output")
     if fields.get("schedule") is not None and fields.get("input") is not None:

@@ -792,3 +792,19 @@ def test_a_definition_that_is_accepted_has_an_order_and_a_plan(steps: Json) -> N
     assert {step for fragment in definition.plan.fragments for step in fragment.steps} == set(definition.route.order)
     for name, step in definition.steps.items():
         assert step.call.references.steps <= definition.graph.ancestors(name)
+
+
+@pytest.mark.parametrize("read", ["context.card", "${context.card.number}", "[context]", "${context}"])
+def test_a_result_keeps_nothing_sensitive(read: str) -> None:
+    """It is stored as it is, shown, and sent to later steps that do not name it."""
+    found = faults_of(document({"a": {"result": read}}, sensitive=["context.card"]))
+    assert "which is sensitive" in found["steps.a.result"]
+
+
+def test_a_header_that_auth_sends_is_not_given_as_well() -> None:
+    """One of the two would be sent, and which is nobody's to guess."""
+    bearer = {"bearer": "${secret.A}"}
+    found = faults_of(document({"a": {"auth": bearer, "headers": {"authorization": "x"}}}))
+    assert found == {"steps.a.headers.authorization": "auth sends this header; keep one of them"}
+    signed = {"auth": {"hmac": {"keyId": "k", "secret": "${secret.A}"}}, "headers": {"authorization": "x"}}
+    assert read_document(document({"a": signed}))

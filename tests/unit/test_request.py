@@ -1,6 +1,7 @@
 """The request of an attempt: what it says where it cannot be made, and what an undo is told of an unknown outcome."""
 
 import json
+from base64 import b64encode
 from dataclasses import replace
 from typing import cast
 from urllib.parse import parse_qs
@@ -19,7 +20,7 @@ from orchestrator.moves.move import Settle
 from orchestrator.moves.settling import Settled
 from orchestrator.outcome import Failed, Outcome
 from orchestrator.reading import read_document
-from orchestrator.request import Surroundings, idempotency_key, request_for
+from orchestrator.request import Surroundings, idempotency_key, request_for, shown
 from orchestrator.sealing import MASK, Sealer, split
 from orchestrator.states import Effect, StepStatus
 from orchestrator.workflow import Kind, Publication, StepState
@@ -98,6 +99,48 @@ def test_a_worker_with_another_key_has_sent_nothing() -> None:
     failed = attempted(of(StepState("charge")), stranger)
     assert (failed.effect, failed.retryable) == (Effect.NONE, True)
     assert "ORCHESTRATOR_ENCRYPTION_KEY" in failed.error.message
+
+
+@pytest.mark.parametrize(
+    ("auth", "headers", "query"),
+    [
+        ({"bearer": "${secret.STRIPE}"}, {"Authorization": f"Bearer {SECRET}"}, {}),
+        (
+            {"basic": {"username": "${context.plan}", "password": "${secret.STRIPE}"}},
+            {"Authorization": f"Basic {b64encode(f'pro:{SECRET}'.encode()).decode()}"},
+            {},
+        ),
+        ({"apiKey": {"header": "X-Key", "value": "k ${secret.STRIPE}"}}, {"X-Key": f"k {SECRET}"}, {}),
+        ({"apiKey": {"query": "key", "value": "${secret.STRIPE}"}}, {}, {"key": SECRET}),
+    ],
+)
+def test_credentials_travel_beside_the_request(auth: Json, headers: dict[str, str], query: dict[str, str]) -> None:
+    """Not in it, so what the audit log keeps of the request has nothing of them."""
+    materials = of(StepState("charge"), auth=auth)
+    request = request_for(materials, AROUND)
+    assert request.credentials is not None
+    assert (request.credentials.headers, request.credentials.query) == (headers, query)
+    kept = json.dumps([shown(materials, request), dict(request.headers), request.url, repr(request)])
+    assert SECRET not in kept
+    assert "Authorization" not in kept
+    assert SECRET in request.private
+
+
+def test_credentials_that_cannot_be_sent_are_said_without_their_value() -> None:
+    """Nothing was sent, and no other attempt would be."""
+    colon = {"basic": {"username": "a:${secret.STRIPE}", "password": "${secret.STRIPE}"}}
+    failed = attempted(of(StepState("charge"), auth=colon))
+    assert (failed.error.kind, failed.effect, failed.retryable) == ("expression", Effect.NONE, False)
+    assert SECRET not in failed.error.message
+    unset = attempted(of(StepState("charge"), auth={"bearer": "${secret.OTHER}"}))
+    assert unset.error.message == "auth.bearer reads ORCHESTRATOR_SECRET_OTHER, which this worker does not have"
+
+
+def test_a_token_that_cannot_be_had_is_worth_another_attempt() -> None:
+    """Nothing was sent to the service itself."""
+    oauth2 = {"tokenUrl": "http://127.0.0.1:1/token", "clientId": "me", "clientSecret": "${secret.STRIPE}"}
+    failed = attempted(of(StepState("charge"), auth={"oauth2": oauth2}))
+    assert (failed.error.kind, failed.effect, failed.retryable) == ("auth", Effect.NONE, True)
 
 
 def test_an_undo_by_form_is_told_the_original_request_as_json() -> None:
