@@ -130,8 +130,8 @@ STEP_MOVES: dict[StepStatus, frozenset[StepStatus]] = {
             StepStatus.PENDING,  # the worker is lost: the step may be claimed again
         }
     ),
-    # Failed also where the workflow ended while the step waited.
-    StepStatus.WAITING: frozenset({StepStatus.PENDING, StepStatus.COMPLETED, StepStatus.FAILED}),
+    # Failed also where the workflow ended while the step waited; skipped where that was before its first attempt.
+    StepStatus.WAITING: frozenset({StepStatus.PENDING, StepStatus.COMPLETED, StepStatus.FAILED, StepStatus.SKIPPED}),
     StepStatus.COMPLETED: frozenset(),
     StepStatus.FAILED: frozenset({StepStatus.PENDING}),
     StepStatus.SKIPPED: frozenset(),

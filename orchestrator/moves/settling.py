@@ -56,11 +56,11 @@ def settle(workflow: Workflow, name: str, ended: Ended, *, now: float, share: fl
     """
     step = workflow.find(name)
     outcome = ended.outcome
-    if step is not None and isinstance(outcome, Parked) and _ended_meanwhile(step, ended):
-        return Settled.PARKED
     if step is not None and ended.again and (before := _recorded(step, ended)) is not None:
         _send_again(workflow, step, now)
         return before
+    if step is not None and isinstance(outcome, Parked) and _ended_meanwhile(step, ended):
+        return Settled.PARKED
     if step is None or step.status is not StepStatus.RUNNING or step.attempts != ended.attempt:
         workflow.record("step.late", name, attempt=ended.attempt, outcome=type(outcome).__name__.lower(), **ended.call)
         return Settled.LATE
@@ -97,7 +97,7 @@ def _recorded(step: StepState, ended: Ended) -> Settled | None:
             return Settled.COMPLETED
         case Skipped(), StepStatus.SKIPPED:
             return Settled.SKIPPED
-        case Failed(), StepStatus.FAILED:
+        case Failed() | Parked(), StepStatus.FAILED:
             return Settled.FAILED
         case Failed() | Parked(), StepStatus.WAITING:
             return Settled.PARKED

@@ -9,11 +9,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from orchestrator.definition import Definition
+from orchestrator.definition import Call, Definition
 from orchestrator.jsontype import Json
 from orchestrator.moves.move import Move
 from orchestrator.moves.starting import first_steps
-from orchestrator.workflow import UNCHANGED, Event, Head, Loader, Publication, StepState, Workflow
+from orchestrator.workflow import UNCHANGED, Event, Head, Limited, Loader, Publication, StepState, Workflow
 
 Reply = TypeVar("Reply")
 
@@ -32,6 +32,7 @@ class Rows:
         self.results: dict[str, Json] = {}
         self.errors: dict[str, Json] = {}
         self.events: list[tuple[float, Event]] = []
+        self.limited: Limited = _alone
 
     def start(self, now: float, context: Json = None, sealed: str | None = None) -> Publication:
         """Write the workflow as `orchestrator.ledger.starting` does. `context` has its sensitive fields masked."""
@@ -51,8 +52,8 @@ class Rows:
         return made
 
     def opened(self, moves: Sequence[Move[Reply]]) -> Workflow:
-        """The workflow as it stands, with the steps that the moves will touch. Nobody else calls: limits bind nothing."""
-        workflow = Workflow(replace(self.head), self.definition, self._loader(), lambda call: False)
+        """The workflow as it stands, with the steps that the moves will touch."""
+        workflow = Workflow(replace(self.head), self.definition, self._loader(), self.limited)
         names = {name for move in moves for name in move.touches(self.definition)}
         if names:
             workflow.have(self._loader()(names))
@@ -90,6 +91,11 @@ class Rows:
         for kept, written in ((self.results, step.result), (self.errors, step.error)):
             if written is not UNCHANGED:
                 kept[name] = written
+
+
+def _alone(_: Call) -> bool:
+    """Nobody else calls: limits bind nothing."""
+    return False
 
 
 def _stored(step: StepState) -> StepState:

@@ -87,6 +87,6 @@ def test_the_worlds_are_wild_enough() -> None:
         seen |= {"new key" for step in steps if step.key_round}
     settled = {StepStatus.COMPLETED, StepStatus.FAILED}
     assert seen >= {f"{kind} {status}" for kind in ("call", "undo") for status in settled}
-    assert seen >= {f"refused: {word}" for word in ("passed", "held", "early", "closed", "unknown")}
+    assert seen >= {f"refused: {word}" for word in ("passed", "held", "early", "closed", "unknown", "parked")}
     assert seen >= {"tolerated", "new key", "step.late", "step.lost", "step.resent", "step.retrying"}
     assert seen >= {f"workflow.{word}" for word in ("paused", "resumed", "cancelRequested", "retried", "compensating")}

@@ -15,7 +15,17 @@ from typing import Any, TypeVar
 
 import pytest
 
-from orchestrator.moves import advancing, claiming, controlling, failing, looking, replacing, settling, undoing
+from orchestrator.moves import (
+    advancing,
+    claiming,
+    controlling,
+    failing,
+    limiting,
+    looking,
+    replacing,
+    settling,
+    undoing,
+)
 from orchestrator.moves.move import Claim, Move, Settle
 from orchestrator.testkit.rows import Rows
 from orchestrator.workflow import Publication
@@ -107,7 +117,7 @@ GUIDES = {
         "return complete(workflow, step, Completed(None), call, now)",
     ),
     "every attempt has a key of its own: a retry after a time-out charges twice": Bug(
-        claiming.claim, "step.attempts += 1", "step.attempts += 1; step.key_round += 1"
+        claiming._begin, "step.attempts += 1", "step.attempts += 1; step.key_round += 1"
     ),
     "the undoing is not durable": Bug(undoing._send_first, "now + UNDO_GRACE", "None"),
     "the first undo that fails stops the rest": Bug(
@@ -122,6 +132,18 @@ GUIDES = {
 }
 
 OTHERS = {
+    "a step that is held back counts as an attempt": Bug(
+        limiting.hold_back, "step.move(StepStatus.WAITING)", "step.move(StepStatus.WAITING); step.attempts += 1"
+    ),
+    "a step that is held back is never looked at again": Bug(
+        limiting.hold_back, "earliest(wake_at, deadline_at(workflow, step))", "None"
+    ),
+    "what a step that is held back was to bring is never brought": Bug(
+        limiting.hold_back, "leave_canvas(workflow, step)", "assert leave_canvas"
+    ),
+    "a step that was held back fails with its workflow, though it was never called": Bug(
+        failing._give_up, "step.waiting_for == START or step.attempts == 0", "step.waiting_for == START"
+    ),
     "a join goes on with the first to arrive": Bug(
         advancing.is_ready, "return step.waits_for == 0 and (step.arrived > 0 or", "return (step.arrived > 0 or"
     ),
@@ -154,7 +176,7 @@ OTHERS = {
     "a step that leaves its canvas takes the rest with it": Bug(
         advancing.leave_canvas, "if step.carrier is Carrier.ALONE:", "if True:"
     ),
-    "a resumed workflow is not sent again": Bug(controlling.go_on, "if is_ready(workflow, step):", "if False:"),
+    "a resumed workflow is not sent again": Bug(controlling.go_on, "and is_ready(workflow, step):", "and False:"),
     "retry does the completed ones again": Bug(
         controlling._reset,
         "if step.effect is Effect.NONE:",

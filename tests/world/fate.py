@@ -110,6 +110,9 @@ def disturbed(world: World, dice: random.Random) -> None:
     """Anything may happen, for a while; then nothing bad does any more, and the workflow must end. Perhaps it is
     retried then, and all begins anew."""
     world.start()
+    scarce = dice.choice([0.0, 0.0, 0.2])
+    world.rows.limited = lambda _: scarce > 0
+    world.held_back = lambda _: dice.choice([0.0, 0.5, 300.0]) if dice.random() < scarce else None
     for _ in range(dice.choice([1, 1, 2, 3])):
         for _ in range(dice.randint(0, dice.choice([20, 80]))):
             _something(world, dice)

@@ -3,7 +3,7 @@
 Every change of the ledger goes through `_make`, which has the invariants checked; every call goes through `deliver`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.accepting import Question, accepted_callback, accepted_poll, asked
@@ -11,15 +11,16 @@ from orchestrator.definition import Definition, Step
 from orchestrator.errors import Conflict
 from orchestrator.judging import judge
 from orchestrator.moves.answering import Answer, Answered, Heartbeat
-from orchestrator.moves.claiming import Claimed, Refusal
-from orchestrator.moves.move import Claim, Control, Look, Move, Settle
+from orchestrator.moves.claiming import Claimed, Refusal, claim
+from orchestrator.moves.limiting import hold_back
+from orchestrator.moves.move import Control, Look, Move, Settle
 from orchestrator.moves.settling import Settled
 from orchestrator.outcome import Answer as BookAnswer
 from orchestrator.outcome import Completed, Ending, Failed, NoAnswer, Outcome, Parked, Skipped, StepError
 from orchestrator.states import Effect, StepStatus, Waiting
 from orchestrator.testkit.broker import Broker, Message
 from orchestrator.testkit.rows import WORKFLOW, Rows
-from orchestrator.workflow import Kind, Publication, StepState, undone_by
+from orchestrator.workflow import Kind, Publication, StepState, Workflow, undone_by
 from tests.world.books import Behaviour, Books
 from tests.world.invariants import Invariants, check
 
@@ -62,6 +63,31 @@ def sunny(row: str) -> Behaviour:
     return Behaviour.OK
 
 
+@dataclass(frozen=True)
+class ClaimSlot:
+    """What `orchestrator.ledger.limiting` does, with a limit that holds a step back for so many seconds (None: not)."""
+
+    step: str
+    worker: str
+    held_back: Callable[[str], float | None]
+    workflow_id: str = WORKFLOW
+
+    def touches(self, definition: Definition) -> Collection[str]:
+        """The step itself."""
+        return (self.step,)
+
+    def make(self, workflow: Workflow, now: float) -> Claimed | Refusal:
+        """Take it with a slot, or park it."""
+        reply = claim(workflow, self.step, self.worker, now)
+        if reply is not Refusal.LIMITED:
+            return reply
+        seconds = self.held_back(self.step)
+        if seconds is None:
+            return claim(workflow, self.step, self.worker, now, slot=True)
+        hold_back(workflow, workflow.step(self.step), "any", now + seconds, circuit=False)
+        return Refusal.PARKED
+
+
 class World:
     """`not_taken` are the steps whose condition does not hold, `careless` those whose service honours no key.
 
@@ -92,6 +118,7 @@ class World:
         self.refusals: list[tuple[str, Refusal]] = []
         self.strict = strict
         self.invariants = Invariants(definition, self.rows, self.books)
+        self.held_back: Callable[[str], float | None] = lambda _: None
         self._workers = 0
 
     def start(self) -> None:
@@ -108,7 +135,8 @@ class World:
         self._workers += 1
         worker = f"worker-{self._workers}"
         before = self.rows.head, dict(self.rows.steps)
-        reply, publication = self._make([Claim(WORKFLOW, message.step, worker)], f"deliver {message}")
+        move = ClaimSlot(message.step, worker, self.held_back)
+        reply, publication = self._make([move], f"deliver {message}")
         self.broker.publish(publication)
         if isinstance(reply, Claimed):
             was = before[1][message.step].status
@@ -121,7 +149,8 @@ class World:
         self.tell(f"  {reply}")
         self.refusals.append((message.step, reply))
         same = before == (self.rows.head, self.rows.steps)
-        self._check(same is not (reply is Refusal.OVERDUE), "a claim that is refused for no deadline changes nothing")
+        changes = reply in (Refusal.OVERDUE, Refusal.PARKED)
+        self._check(same is not changes, "a claim that is refused for no deadline and no limit changes nothing")
         if reply in _GOES_ON:
             self.broker.returned(message)
         return None
