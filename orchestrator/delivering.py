@@ -3,14 +3,14 @@
 import json
 import logging
 import random
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from orchestrator.call import Caller, Request
-from orchestrator.errors import ExpressionError
+from orchestrator.errors import ExpressionError, OrchestratorError
 from orchestrator.jsontype import Json
 from orchestrator.ledger import Ledger
 from orchestrator.ledger.deliveries import (
@@ -70,7 +70,6 @@ class Courier:
         self._around = around
         self._secrets = secrets
         self._lease = lease
-        self._threads = ThreadPoolExecutor(AT_ONCE, "webhook")
 
     def round(self) -> float:
         """Deliver what is due; returns the seconds until the next round."""
@@ -79,14 +78,30 @@ class Courier:
         for letter in taken:
             if (addressed := self._addressed(letter)) is not None:
                 by_endpoint[addressed.url].append(addressed)
-        list(self._threads.map(self._deliver_all, by_endpoint.values()))
+        self._side_by_side(list(by_endpoint.values()))
         return 0.0 if len(taken) == BATCH else IDLE
+
+    def _side_by_side(self, groups: list[list[Addressed]]) -> None:
+        """Not with a pool, whose threads would keep a worker from ending for as long as a receiver hangs."""
+
+        def work() -> None:
+            while (group := _popped(groups)) is not None:
+                self._deliver_all(group)
+
+        threads = [
+            threading.Thread(target=work, name=f"webhook-{number}", daemon=True)
+            for number in range(min(AT_ONCE, len(groups)))
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
 
     def _addressed(self, letter: Letter) -> Addressed | None:
         """None where the address or the secret cannot be had: that is an attempt that failed, as others are."""
         try:
             return Addressed(letter, *self._address(letter))
-        except (ExpressionError, ValueError, KeyError) as error:
+        except (OrchestratorError, ValueError, KeyError) as error:
             reason = f"the secret {error} is not set" if isinstance(error, KeyError) else str(error)
             self._failed(letter, Tried(time.time(), None, reason, 0.0), None)
             return None
@@ -149,6 +164,14 @@ class Courier:
             line + ("; it is given up" if given_up else ""),
             *(letter.id, letter.event, letter.workflow_id, letter.attempts, tried.error),
         )
+
+
+def _popped(groups: list[list[Addressed]]) -> list[Addressed] | None:
+    """The next group; None where other threads have taken them all."""
+    try:
+        return groups.pop()
+    except IndexError:
+        return None
 
 
 def body_of(letter: Letter) -> str:

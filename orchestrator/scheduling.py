@@ -1,11 +1,13 @@
 """Schedules at work: a worker makes the ticks that are due; whoever serves definitions has theirs kept."""
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 
 from orchestrator.admission import Wish, admit
 from orchestrator.definition import Definition, Schedule
-from orchestrator.errors import ContextError, SettingsError, Unavailable
+from orchestrator.errors import ContextError, Fault, SettingsError, Unavailable
+from orchestrator.jsontype import Json
 from orchestrator.ledger import Ledger
 from orchestrator.ledger.schedules import (
     Planned,
@@ -15,6 +17,7 @@ from orchestrator.ledger.schedules import (
     rhythm_of,
     tick,
 )
+from orchestrator.reading.kinds import NAME
 from orchestrator.sealing import Sealer, merged
 from orchestrator.workflow import Publication
 
@@ -56,6 +59,13 @@ def planned(schedule_id: str, definition: Definition, schedule: Schedule, sealer
     """A schedule that may be kept. Raises ContextError with every fault of its context."""
     start = admit(definition, Wish(schedule.context, f"schedule {schedule_id}"), sealer)
     return Planned(schedule_id, definition, schedule, start, **options)
+
+
+def check_id(text: Json) -> str:
+    """The id that somebody chose for a schedule. Raises ContextError where it cannot be one."""
+    if not isinstance(text, str) or re.fullmatch(NAME, text) is None:
+        raise ContextError([Fault("id", "must be a letter, then up to 63 letters, digits, _ or -")])
+    return text
 
 
 def keep_schedules(ledger: Ledger, definitions: Mapping[str, Definition], sealer: Sealer) -> None:

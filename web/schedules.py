@@ -1,19 +1,16 @@
 """Schedules over HTTP: made, shown, paused, resumed, triggered, deleted."""
 
-import re
 import secrets
 
 from flask import Blueprint, Response, jsonify, url_for
 
-from orchestrator.errors import ContextError, Fault
-from orchestrator.jsontype import Json
+from orchestrator.errors import ContextError
 from orchestrator.ledger import schedules
 from orchestrator.ledger.views.schedules import schedule_view, schedules_view
 from orchestrator.reading.building import schedule_of
-from orchestrator.reading.kinds import NAME
 from orchestrator.reading.place import Faults, Place
 from orchestrator.reading.schedule_kinds import ScheduleKind
-from orchestrator.scheduling import planned
+from orchestrator.scheduling import check_id, planned
 from web.bodies import json_object, no_body
 from web.guarding import actor
 from web.parameters import NONE, query
@@ -37,7 +34,7 @@ def created() -> Response:
     """Make one for a type that there is."""
     query(NONE)
     body = json_object()
-    schedule_id = _id(body)
+    schedule_id = check_id(body.get("id", f"s-{secrets.token_hex(6)}"))
     definition = definition_of(body.get("type"))
     at = Place(Faults(None))
     draft = ScheduleKind().read({name: body[name] for name in body if name not in _OWN_FIELDS}, at)
@@ -92,10 +89,3 @@ def triggered(schedule_id: str) -> Response:
     started = schedules.trigger(parts().ledger, schedule_id, actor())
     parts().publish(started.publication)
     return accepted_answer(started.workflow_id)
-
-
-def _id(body: dict[str, Json]) -> str:
-    given = body.get("id", f"s-{secrets.token_hex(6)}")
-    if not isinstance(given, str) or re.fullmatch(NAME, given) is None:
-        raise ContextError([Fault("id", "must be a letter, then up to 63 letters, digits, _ or -")])
-    return given

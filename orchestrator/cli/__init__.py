@@ -6,7 +6,7 @@ In reading order:
 - `opening`: what a command holds while it works on the ledger;
 - `start`, `workflows`, `orders`: workflows begun, read, and steered;
 - `rendering`, `filling`, `following`, `printing`, `plain`: what people see of them;
-- `webhooks`: what was told of their ends;
+- `schedules`: what starts them by the clock; `webhooks`: what was told of their ends;
 - `worker`, `web`, `up`: the processes of an installation, which are `programs` kept `running`;
 - `celery_worker`, `only_ours`: one worker process; `attendance`, `asking`: whether it and the web process are there;
 - `demo`, `demo_runs`: all of it for a newcomer;
@@ -28,6 +28,7 @@ from orchestrator.cli.doctor import doctor
 from orchestrator.cli.group import Sections
 from orchestrator.cli.migrate import migrate
 from orchestrator.cli.orders import cancel, pause, rerun, resume, retry
+from orchestrator.cli.schedules import schedules
 from orchestrator.cli.start import start
 from orchestrator.cli.trying import record, test
 from orchestrator.cli.up import up
@@ -45,7 +46,9 @@ def orchestrator() -> None:
 
 assert isinstance(orchestrator, Sections)
 orchestrator.add("Run", demo, up, web, worker)
-orchestrator.add("Workflows", start, list_, show, events, why, cancel, pause, resume, retry, rerun, record, webhooks)
+orchestrator.add(
+    "Workflows", start, list_, show, events, why, cancel, pause, resume, retry, rerun, record, schedules, webhooks
+)
 orchestrator.add("Definitions", validate, plan, test, schema)
 orchestrator.add("Installation", migrate, doctor)
 

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from orchestrator.cli.plain import plain
 from orchestrator.cli.printing import brief, seconds, status, table
+from orchestrator.durations import span
 from orchestrator.jsontype import Json
 
 
@@ -99,6 +100,40 @@ def deliveries_table(page: Json) -> RenderableType:
         for each in page["deliveries"]
     ]
     return table(("DELIVERY", "EVENT", "STATUS", "TRIES", "NEXT", "TO", "ERROR"), rows)
+
+
+def schedules_table(told: Json) -> RenderableType:
+    """Every schedule."""
+    if not told["schedules"]:
+        return Text("no schedules")
+    rows = [
+        (
+            each["scheduleId"],
+            each["type"],
+            _rhythm(each),
+            "paused" if each["paused"] else _moment(each["nextAt"]),
+            _moment(each["lastAt"]),
+            brief(each["fault"], 60),
+        )
+        for each in told["schedules"]
+    ]
+    return table(("SCHEDULE", "TYPE", "WHEN", "NEXT", "LAST", "FAULT"), rows)
+
+
+def schedule_text(told: Json) -> Text:
+    """One schedule with its next runs."""
+    text = Text.assemble((plain(told["scheduleId"]), "bold"), f" starts {plain(told['type'])} {_rhythm(told)}")
+    if told["paused"]:
+        text.append("\n  it is paused")
+    for at in told["nextRuns"]:
+        text.append(f"\n  {_moment(at)}")
+    if told["fault"]:
+        text.append(f"\n  {plain(told['fault'])}", style="red")
+    return text
+
+
+def _rhythm(told: Json) -> str:
+    return f"every {span(told['every'])}" if told["cron"] is None else f"{told['cron']} ({told['timezone']})"
 
 
 def reasons_text(found: Json) -> Text:
