@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from orchestrator.call import Caller, Request
+from orchestrator.definition import ForEach
 from orchestrator.errors import ExpressionError, SettingsError, Unavailable
+from orchestrator.expanding import items_in
 from orchestrator.expressions import References
 from orchestrator.jsontype import Json, kind_of
 from orchestrator.judging import judge
@@ -21,7 +23,7 @@ from orchestrator.limits import speaks_for
 from orchestrator.moves.claiming import Refusal
 from orchestrator.moves.move import Settle
 from orchestrator.moves.settling import NO_CALL, Settled
-from orchestrator.outcome import Answer, Failed, NoAnswer, Outcome, Skipped, StepError
+from orchestrator.outcome import Answer, Expanded, Failed, NoAnswer, Outcome, Skipped, StepError
 from orchestrator.request import Surroundings, request_for, scope_of, shown
 from orchestrator.standing import Holds, Standing
 from orchestrator.states import Effect
@@ -127,6 +129,8 @@ def outcome_of(materials: Materials, means: Means, still_ours: Holds) -> tuple[O
     try:
         if (skipped := _condition(means, materials)) is not None:
             return skipped, NO_CALL
+        if materials.for_each is not None:
+            return _expanded(means, materials, materials.for_each), NO_CALL
         request = request_for(materials, means.around)
     except ExpressionError as error:
         return Failed(StepError("expression", str(error)), Effect.NONE, retryable=False), NO_CALL
@@ -146,6 +150,12 @@ def outcome_of(materials: Materials, means: Means, still_ours: Holds) -> tuple[O
     return outcome, shown(materials, request)
 
 
+def _expanded(means: Means, materials: Materials, own: ForEach) -> Expanded:
+    """Its list, unless it has been expanded before: what is undone or retried are the items that it had."""
+    known = materials.step.kind.undoes or materials.step.items is not None
+    return Expanded() if known else items_in(scope_of(materials, means.around), own)
+
+
 def _known(means: Means, materials: Materials) -> dict[str, Json]:
     """What the expressions that judge the answer read besides the answer; most read nothing else."""
     read = References.union(expression.references for expression in materials.call.judging).roots
@@ -153,7 +163,7 @@ def _known(means: Means, materials: Materials) -> dict[str, Json]:
 
 
 def _condition(means: Means, materials: Materials) -> Outcome | None:
-    if materials.step.kind is Kind.UNDO:
+    if materials.step.kind is not Kind.CALL or materials.step.items is not None:
         return None
     when = materials.definition.steps[materials.step.name].when
     if when is None:

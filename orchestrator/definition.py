@@ -1,5 +1,6 @@
 """A workflow definition as typed values: read once by `orchestrator.reading`, never looked at as raw JSON again."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -153,6 +154,31 @@ class Poll:
     timeout: float = 3600.0
 
 
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How many items of a `forEach` may fail: a number, and a share (0 to 1) of all of them."""
+
+    number: int = 0
+    share: float = 0.0
+
+    def of(self, total: int) -> int:
+        """As a number of items; a share is rounded down."""
+        # Of what cannot be written exactly: 0.1 * 30 is a little more than 3, 0.29 * 100 a little less than 29.
+        return self.number + math.floor(self.share * total + 1e-9)
+
+
+@dataclass(frozen=True, slots=True)
+class ForEach:
+    """One call for each item of a list that is known when the step's turn comes.
+
+    At most `max_parallel` calls are under way at a time.
+    """
+
+    items: Template
+    max_parallel: int = 20
+    tolerate: Tolerance = Tolerance()
+
+
 @dataclass(frozen=True)
 class Step:
     """One named step.
@@ -163,7 +189,7 @@ class Step:
     `after` holds what it waits for, whichever end of the edge said so; `join` how many of those must have completed
     (None: all must have settled). `fallback` names the step that is called where this one fails. `deadline` is seconds
     for all attempts and the waits between them, from the begin of the first. Where this step completes and says `end`,
-    the workflow ends so.
+    the workflow ends so. With `for_each` the call, and what undoes it, is made for each item.
     """
 
     name: str
@@ -180,6 +206,7 @@ class Step:
     approval: Approval | None = None
     wait: Wait | None = None
     poll: Poll | None = None
+    for_each: ForEach | None = None
 
     @cached_property
     def awaits(self) -> Waiting | None:
@@ -195,7 +222,7 @@ class Step:
     @cached_property
     def references(self) -> References:
         """Everything that its expressions read, those of its compensation left out."""
-        parts: list[Template | Expression | None] = [self.when]
+        parts: list[Template | Expression | None] = [self.when, None if self.for_each is None else self.for_each.items]
         parts += [] if self.approval is None else [self.approval.message]
         parts += [] if self.wait is None else [self.wait.until]
         parts += [] if self.poll is None else [self.poll.done, self.poll.failed, self.poll.url]

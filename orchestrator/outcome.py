@@ -1,5 +1,6 @@
 """What came of one attempt of a step, as values: a 402 is data, not an exception."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.jsontype import Json
@@ -14,7 +15,8 @@ class StepError:
     `timeout` and `dropped` (sent, no whole answer), `blocked` (the address may not be called), `request` (the request
     cannot be sent as it is written), `answer` (an answer that cannot be kept), `expression`, `rejected` (the `success`
     expression said no), `lost` (the worker died), `internal` (a fault of the orchestrator itself), `deadline`,
-    `cancelled`. A workflow's error may also be `ended` (by a step, as its definition says).
+    `cancelled`, `items` (more items of a `forEach` failed than may). A workflow's error may also be `ended` (by a step,
+    as its definition says).
     """
 
     kind: str
@@ -76,10 +78,17 @@ class Parked:
         return self.until if self.until is not None else now + (self.seconds or 0.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """A step with `forEach` has its list; no call was made. `items` is None where the ledger has them already."""
+
+    items: Sequence[Json] | None = None
+
+
 Ending = Completed | Failed
 """What may become of a parked attempt."""
 
-Outcome = Completed | Failed | Skipped | Parked
+Outcome = Completed | Failed | Skipped | Parked | Expanded
 
 
 @dataclass(frozen=True, slots=True)

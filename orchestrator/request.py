@@ -20,7 +20,7 @@ from orchestrator.rendering import text_of
 from orchestrator.sealing import MASK, Sealer, merged, without
 from orchestrator.states import StepStatus
 from orchestrator.tracing import attempt_span, headers_of
-from orchestrator.workflow import undone_by
+from orchestrator.workflow import index_of, step_of
 
 _KEYS = uuid.UUID("6a1f3c52-6f0e-5d0c-9a53-0d2f7c6f1b1e")
 
@@ -41,7 +41,7 @@ def idempotency_key(workflow_id: str, step: str, key_round: int) -> str:
 
 def scope_of(materials: Materials, around: Surroundings) -> dict[str, Json]:
     """What the request's expressions read."""
-    return {
+    scope = {
         "context": merged(materials.context, around.sealer.open(materials.sealed)),
         "steps": materials.steps,
         "workflow": {
@@ -52,6 +52,9 @@ def scope_of(materials: Materials, around: Surroundings) -> dict[str, Json]:
         "vars": around.variables,
         "secret": around.secrets,
     }
+    if materials.step.kind.of_item:
+        scope |= {"item": materials.item, "index": index_of(materials.step.name)}
+    return scope
 
 
 def request_for(materials: Materials, around: Surroundings) -> Request:
@@ -117,6 +120,9 @@ def _own_payload(materials: Materials, call: Call, scope: Mapping[str, Json], st
     """What the definition says, else the context and all earlier results, control fields last."""
     if call.payload is not None:
         return call.payload.render(scope)
+    if materials.step.kind.of_item:
+        # Not the whole context: with every item the whole list would be sent.
+        return {"item": scope["item"], "index": scope["index"], **_identity(materials, step)}
     results = {name: seen["result"] for name, seen in materials.steps.items() if seen["status"] == "completed"}
     context = without(materials.context, materials.definition.sensitive)
     return {**context, "previousResults": results, **_identity(materials, step)}
@@ -127,7 +133,7 @@ def _identity(materials: Materials, step: str) -> dict[str, Json]:
 
 
 def _result_of_undone(materials: Materials) -> Json:
-    name = undone_by(materials.step.name)
+    name = step_of(materials.step.name)
     return materials.steps[name]["result"] if name in materials.steps else None
 
 
@@ -138,7 +144,7 @@ def _original(materials: Materials, scope: Mapping[str, Json]) -> dict[str, Json
     """
     undone = materials.undone
     assert undone is not None, "only a compensation has an original request"
-    call = materials.definition.steps[undone.name].call
+    call = materials.definition.steps[step_of(undone.name)].call
     original, key = None, idempotency_key(materials.workflow_id, undone.name, undone.key_round)
     # Where either cannot be filled in, the other still says what is meant.
     with suppress(ExpressionError):

@@ -21,7 +21,7 @@ A step (a compensation is a step too)::
     pending ──claim──► running ──settle──► completed | failed | skipped
      │ ▲ ▲              │  │
      │ │ └──── lost ────┘  └──park──► waiting ──wake──► pending
-     │ └── retry ── failed             ▲ └── answered, or its time is over ──► completed | failed
+     │ └── retry ── failed             ▲ └── answered, its items ended, its time over ──► completed | failed
      ├── held back by a limit ─────────┘
      ├── a branch that was not taken ──► skipped
      └── a join that cannot be reached ──► failed
@@ -64,7 +64,8 @@ class Waiting(StrEnum):
     `retry`: the time of its next attempt. `start`: the time that the workflow's start was put off to. `timer`: a time
     that its definition names. `callback`: what the service says when it has done what it accepted. `approval`: what a
     person decides. `poll`: the time to ask again how it stands. `child`: the end of a workflow, `task`: of a Celery
-    task, that it began. `limit`: a place under a limit. `circuit`: a service that fails.
+    task, that it began. `items`: the calls of a step with `forEach`, or the undoing of them. `limit`: a place under a
+    limit. `circuit`: a service that fails.
     """
 
     RETRY = "retry"
@@ -75,6 +76,7 @@ class Waiting(StrEnum):
     POLL = "poll"
     CHILD = "child"
     TASK = "task"
+    ITEMS = "items"
     LIMIT = "limit"
     CIRCUIT = "circuit"
 

@@ -36,12 +36,31 @@ _ONLY_WAITS = (Waiting.TIMER, Waiting.APPROVAL)
 UNCHANGED: Final[Json] = object()
 """Stands for a result or an error that the move left as the ledger has it."""
 
+OF_ITEMS: Final[Json] = object()
+"""Stands for the result of a step with `forEach`: those of its items, in order, which the ledger puts together."""
+
 
 class Kind(StrEnum):
-    """What a step's row stands for: a step of the definition, or the undoing of one (named `<step>:undo`)."""
+    """What a step's row stands for.
+
+    A step of the definition, or the undoing of one (named `<step>:undo`); one item of a step with `forEach`
+    (`<step>[3]`), or the undoing of that (`<step>[3]:undo`).
+    """
 
     CALL = "call"
     UNDO = "undo"
+    ITEM = "item"
+    ITEM_UNDO = "item-undo"
+
+    @property
+    def undoes(self) -> bool:
+        """Whether its call takes something back."""
+        return self in (Kind.UNDO, Kind.ITEM_UNDO)
+
+    @property
+    def of_item(self) -> bool:
+        """Whether it belongs to one item: a step of the definition waits for it and counts it."""
+        return self in (Kind.ITEM, Kind.ITEM_UNDO)
 
 
 class Carrier(StrEnum):
@@ -56,6 +75,22 @@ class Carrier(StrEnum):
     ALONE = "alone"
 
 
+@dataclass(frozen=True, slots=True)
+class Items:
+    """How far a step with `forEach` is, or its undo.
+
+    `under_way` counts those that were sent and have not settled, waits between attempts included; `next` is the row
+    that is sent when one of them has, None where all were. `stopped` is why no more are sent, as `StepError` has it.
+    """
+
+    total: int
+    under_way: int = 0
+    completed: int = 0
+    failed: int = 0
+    next: str | None = None
+    stopped: Json = None
+
+
 @dataclass(slots=True)
 class StepState:
     """A step's row. Times are seconds since 1970.
@@ -64,8 +99,10 @@ class StepState:
     since the start, `failures` and `losses` those that ended badly since the last `retry` by a person; `trying_since`
     is when the first attempt since then was begun. `wake_at` is when the reconciler must look at it, None where nothing
     is due; `sent_at` when its message was sent. `waiting_for` is a word of `Waiting`; a step that polls keeps it while
-    it asks. `memo` is what it was parked with. `following` is what a compensation precedes.
-    `error` and `result` are written, never loaded: the moves do not need them (`UNCHANGED` keeps what is stored).
+    it asks. `memo` is what it was parked with. `following` is what a compensation precedes, or which item comes after
+    this one. `items` says how far a step with `forEach` is that was expanded.
+    `error`, `result` and an item's own value (`item`, written once) are written, never loaded: the moves do not need
+    them (`UNCHANGED` keeps what is stored).
     """
 
     name: str
@@ -90,6 +127,8 @@ class StepState:
     waiting_for: str | None = None
     memo: Json = None
     following: list[str] | None = None
+    items: Items | None = None
+    item: Json = UNCHANGED
     result: Json = UNCHANGED
     error: Json = UNCHANGED
 
@@ -293,17 +332,27 @@ class Workflow:
         self._fragments, self._alone = {}, {}
         return taken
 
+    def fans_out(self, step: StepState) -> bool:
+        """Whether the row calls nothing itself: it becomes one row an item."""
+        return not step.kind.of_item and self.definition.steps[step_of(step.name)].for_each is not None
+
     def call_of(self, step: StepState) -> Call:
         """The request that the row stands for."""
-        if step.kind is Kind.CALL:
-            return self.definition.steps[step.name].call
-        undo = self.definition.steps[undone_by(step.name)].compensate
+        own = self.definition.steps[step_of(step.name)]
+        if not step.kind.undoes:
+            return own.call
+        undo = own.compensate
         assert undo is not None, f"{step.name} has no compensation in its definition"
         return undo
 
     def acts(self, step: StepState) -> bool:
-        """Whether the row stands for something done in the world; a step that only waits does nothing there."""
-        return step.kind is Kind.UNDO or self.definition.steps[step.name].awaits not in _ONLY_WAITS
+        """Whether the row stands for something done in the world.
+
+        A step that only waits does nothing there, nor does one that waits for its items: they do.
+        """
+        if self.fans_out(step):
+            return False
+        return step.kind.undoes or self.definition.steps[step_of(step.name)].awaits not in _ONLY_WAITS
 
 
 def undo_of(step: str) -> str:
@@ -312,5 +361,26 @@ def undo_of(step: str) -> str:
 
 
 def undone_by(name: str) -> str:
-    """The name of the step that a compensation undoes."""
+    """The name of the step, or the item, that a compensation undoes."""
     return name.removesuffix(UNDO)
+
+
+def item_of(step: str, index: int) -> str:
+    """The name of an item's row."""
+    return f"{step}[{index}]"
+
+
+def step_of(name: str) -> str:
+    """The step of the definition that a row of any kind belongs to. No step's own name has a bracket or a colon."""
+    return undone_by(name).partition("[")[0]
+
+
+def index_of(name: str) -> int:
+    """The place of an item, or of the undoing of one, in its step's list."""
+    return int(undone_by(name).partition("[")[2].removesuffix("]"))
+
+
+def waiter_of(step: StepState) -> str:
+    """The row that waits for this item, or for the undoing of it."""
+    owner = step_of(step.name)
+    return undo_of(owner) if step.kind is Kind.ITEM_UNDO else owner

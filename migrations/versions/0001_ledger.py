@@ -211,6 +211,8 @@ def upgrade() -> None:
         sa.Column("waiting_for", sa.Text(), nullable=True),
         sa.Column("memo", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("following", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("items", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("item", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("result", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("error", sa.JSON(none_as_null=True), nullable=True),
         sa.ForeignKeyConstraint(["workflow_id"], ["workflows.id"], ondelete="CASCADE"),

@@ -8,6 +8,7 @@ book          `Ledger`: moves applied in one transaction
 starting      a new workflow, once for each start key
 clerk         the moves of many threads in one transaction
 materials     what a claimed step's request is made of
+collecting    what a completed step with `forEach` gives
 outputs       what a completed workflow puts out
 ready         the ready steps of one workflow, as they should be sent
 due           what the reconciler has to look at

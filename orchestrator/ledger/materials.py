@@ -3,13 +3,13 @@
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from orchestrator.definition import Call, Definition
+from orchestrator.definition import Call, Definition, ForEach, Step
 from orchestrator.expressions import References
 from orchestrator.jsontype import Json
 from orchestrator.ledger.scopes import StepsRead, keys_of
 from orchestrator.moves.claiming import Claimed
 from orchestrator.states import StepStatus
-from orchestrator.workflow import Kind, StepState, Workflow, undone_by
+from orchestrator.workflow import StepState, Workflow, step_of, undone_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,8 @@ class Materials:
     """One attempt's materials.
 
     `timeout` is seconds for its call; `undone` is the step that a compensation undoes (None for a step of the
-    definition); `slot` is the key of the limit that the attempt has a slot of.
+    definition); `slot` is the key of the limit that the attempt has a slot of. `item` is the value of an item of a
+    `forEach`; the undo of one sees its result as its step's.
     """
 
     workflow_id: str
@@ -32,12 +33,18 @@ class Materials:
     steps: dict[str, Json] = field(default_factory=dict)
     undone: StepState | None = None
     slot: str | None = None
+    item: Json = None
+
+    @property
+    def for_each(self) -> ForEach | None:
+        """Where the step has to be expanded, and nothing is to be called: how."""
+        return None if self.step.kind.of_item else self.definition.steps[step_of(self.step.name)].for_each
 
     @property
     def call(self) -> Call:
         """The request, before its expressions are filled in."""
-        step = self.definition.steps[undone_by(self.step.name)]
-        if self.step.kind is Kind.CALL:
+        step = self.definition.steps[step_of(self.step.name)]
+        if not self.step.kind.undoes:
             return step.call
         if step.compensate is None:
             raise LookupError(f"{self.step.name} has no compensation in its definition")
@@ -51,14 +58,20 @@ class Gathering:
         self._workflow = workflow
         self._claimed = claimed
         step = claimed.step
-        self._undone = workflow.step(undone_by(step.name)) if step.kind is Kind.UNDO else None
+        self._undone = workflow.step(undone_by(step.name)) if step.kind.undoes else None
         self._names = _read(workflow.definition, step, self._undone)
         self.keys = keys_of(workflow.head.id, workflow.definition, self._names)
+        if step.kind.of_item:
+            self.keys.add((workflow.head.id, undone_by(step.name)))
 
     def with_steps(self, read: StepsRead) -> Materials:
         """The materials, once the rows are there."""
         head, definition, step = self._workflow.head, self._workflow.definition, self._claimed.step
         before = step.started_at if self._undone is None else None
+        seen = read.scope(head.id, definition, self._names, before)
+        item = read.item(head.id, undone_by(step.name)) if step.kind.of_item else None
+        if item is not None and self._undone is not None:
+            seen[step_of(step.name)] = item.seen
         return Materials(
             workflow_id=head.id,
             definition=definition,
@@ -69,24 +82,47 @@ class Gathering:
             context=head.context,
             sealed=head.sealed,
             traceparent=head.traceparent,
-            steps=read.scope(head.id, definition, self._names, before),
+            steps=seen,
             undone=self._undone,
+            item=None if item is None else item.value,
         )
 
 
 def _read(definition: Definition, step: StepState, undone: StepState | None) -> AbstractSet[str]:
+    name = step_of(step.name)
+    own = definition.steps[name]
+    if own.for_each is not None:
+        return _read_by_items(definition, step, own, undone)
     if undone is None:
-        call = definition.steps[step.name].call
-        when = definition.steps[step.name].when
-        reads = call.references if when is None else References.union([call.references, when.references])
-        return _named(definition, step.name, reads, whole=call.payload is None)
-    own = definition.steps[undone.name]
+        reads = (
+            own.call.references if own.when is None else References.union([own.call.references, own.when.references])
+        )
+        return _named(definition, name, reads, whole=own.call.payload is None)
     if own.compensate is None:
         return frozenset()
-    names = _named(definition, undone.name, own.compensate.references, whole=False) | {undone.name}
+    names = _named(definition, name, own.compensate.references, whole=False) | {name}
     if undone.status is not StepStatus.COMPLETED:
-        names |= _named(definition, undone.name, own.call.references, whole=own.call.payload is None)
+        names |= _named(definition, name, own.call.references, whole=own.call.payload is None)
     return names
+
+
+def _read_by_items(definition: Definition, step: StepState, own: Step, undone: StepState | None) -> AbstractSet[str]:
+    """A step with `forEach` reads for its list, its items for their calls. What an undo sees of it is the item."""
+    assert own.for_each is not None, f"{own.name} has no `forEach`"
+    if not step.kind.of_item:
+        if step.kind.undoes or step.items is not None:
+            return frozenset()
+        parts = (
+            [own.for_each.items.references]
+            if own.when is None
+            else [own.for_each.items.references, own.when.references]
+        )
+        return _named(definition, own.name, References.union(parts), whole=False)
+    calls = [own.call] if undone is None else [own.call, own.compensate]
+    if undone is not None and undone.status is StepStatus.COMPLETED:
+        calls = [own.compensate]
+    reads = References.union(call.references for call in calls if call is not None)
+    return _named(definition, own.name, reads, whole=False) - {own.name}
 
 
 def _named(definition: Definition, step: str, reads: References, *, whole: bool) -> frozenset[str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, Text, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from orchestrator.changes import log_changes
@@ -12,6 +12,7 @@ from orchestrator.definition import Definition
 from orchestrator.errors import Conflict, NotFound
 from orchestrator.jsontype import Json
 from orchestrator.ledger.book import Ledger, log_all
+from orchestrator.ledger.collecting import of_step
 from orchestrator.ledger.rows import Rows
 from orchestrator.ledger.starting import Start, Started, existing, log_started, start_in
 from orchestrator.ledger.tables import events, steps, workflows
@@ -116,6 +117,9 @@ def _copy(
     if not kept:
         return started, {}, event
     connection.execute(_TAKE_ANSWERS, {"copy": started.workflow_id, "original": head.id, "names": list(kept)})
+    for name in (name for name, one in kept.items() if one.items is not None):
+        what = {"id": head.id, "prefix": f"{name}[", "length": len(name) + 1, "copy": started.workflow_id}
+        connection.execute(_TAKE_ITEMS, what)
     [made], found = ledger.make_in(connection, [TakeOver(started.workflow_id, head.id, kept)])
     return Started(started.workflow_id, made.publication), found, event
 
@@ -139,6 +143,11 @@ _STATUS = select(workflows.c.status).where(workflows.c.id == bindparam("id"))
 _RERUN_AS = update(workflows).where(workflows.c.id == bindparam("b_id")).values(rerun_as=bindparam("b_copy"))
 _originals = steps.alias("originals")
 _OF_ORIGINAL = (_originals.c.workflow_id == bindparam("original"), _originals.c.name == steps.c.name)
+_COLUMNS = [column for column in steps.c if column.name != "workflow_id"]
+_TAKE_ITEMS = insert(steps).from_select(
+    ["workflow_id", *(column.name for column in _COLUMNS)],
+    select(bindparam("copy", type_=Text()), *_COLUMNS).where(of_step()),
+)
 # Answers may be long: they are copied where they are.
 _TAKE_ANSWERS = (
     update(steps)

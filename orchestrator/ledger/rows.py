@@ -1,19 +1,21 @@
 """Between rows and `Workflow`s: lock, load, and write back what the moves changed, in few statements."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import uuid_utils
 from sqlalchemy import JSON, Connection, Executable, Row, bindparam, insert, select, tuple_, update
 
 from orchestrator.jsontype import Json
+from orchestrator.ledger.collecting import collect
 from orchestrator.ledger.engine import CLOCKS
 from orchestrator.ledger.scopes import in_parts
 from orchestrator.ledger.tables import deliveries, events, notices, steps, workflows
 from orchestrator.notice import notices_of
 from orchestrator.states import Compensation, Effect, StepStatus, WorkflowStatus
 from orchestrator.webhook import messages_of
-from orchestrator.workflow import UNCHANGED, Carrier, Head, Kind, Loader, StepState, Workflow
+from orchestrator.workflow import OF_ITEMS, UNCHANGED, Carrier, Head, Items, Kind, Loader, StepState, Workflow
 
 _HEAD = [
     workflows.c[name]
@@ -26,7 +28,7 @@ _STEP = [
     steps.c[name]
     for name in (
         "workflow_id name kind status waits_for arrived carrier attempts failures losses key_round effect tolerated "
-        "worker started_at trying_since attempt_at completed_at wake_at sent_at waiting_for memo following"
+        "worker started_at trying_since attempt_at completed_at wake_at sent_at waiting_for memo following items"
     ).split()
 ]
 
@@ -48,7 +50,7 @@ _ALL = select(*_STEP).where(steps.c.workflow_id == bindparam("id"))
 
 _WRITTEN = (
     "status waits_for arrived carrier attempts failures losses key_round effect tolerated worker started_at "
-    "trying_since attempt_at completed_at wake_at sent_at waiting_for memo following"
+    "trying_since attempt_at completed_at wake_at sent_at waiting_for memo following items"
 ).split()
 _WRITE_STEP = (
     update(steps)
@@ -102,6 +104,7 @@ def step_of(row: Row[Any]) -> StepState:
         status=StepStatus(row.status),
         carrier=Carrier(row.carrier),
         effect=Effect(row.effect),
+        items=None if row.items is None else Items(**row.items),
     )
 
 
@@ -154,14 +157,22 @@ class Rows:
         plain: list[dict[str, Json]] = []
         answered: list[dict[str, Json]] = []
         added: list[dict[str, Json]] = []
+        collected: list[tuple[str, StepState]] = []
         for workflow in changed:
             for step in workflow.changed.values():
+                if step.result is OF_ITEMS:
+                    collected.append((workflow.head.id, step))
+                    continue
                 kept = step.result is UNCHANGED and step.error is UNCHANGED
                 (plain if kept else answered).append(_step_values(workflow.head.id, step))
             added += [new_step(workflow.head.id, step) for step in workflow.added.values()]
         self._many(_WRITE_STEP, plain)
         self._many(_WRITE_ANSWER, answered)
         self._many(insert(steps), added)
+        # Last: the items' own results must be there.
+        for workflow_id, step in collected:
+            step.result, step.error = collect(self.connection, workflow_id, step.name)
+            self._many(_WRITE_ANSWER, [_step_values(workflow_id, step)])
 
     def write_events(self, changed: Sequence[Workflow], now: float, destinations: int) -> None:
         """Write the events that were recorded, with what webhooks are to be told, and ops at each destination."""
@@ -240,11 +251,18 @@ def _delivery_rows(workflow: Workflow, now: float) -> list[dict[str, Json]]:
 def new_step(workflow_id: str, step: StepState) -> dict[str, Json]:
     """A row that is not there yet."""
     values = {name: getattr(step, name) for name in _WRITTEN}
+    values["items"] = _counts(step)
+    values["item"] = None if step.item is UNCHANGED else JSON.NULL if step.item is None else step.item
     return {"workflow_id": workflow_id, "name": step.name, "kind": step.kind, **values}
+
+
+def _counts(step: StepState) -> Json:
+    return None if step.items is None else asdict(step.items)
 
 
 def _step_values(workflow_id: str, step: StepState) -> dict[str, Json]:
     values = {f"v_{name}": getattr(step, name) for name in _WRITTEN}
+    values["v_items"] = _counts(step)
     values |= {"b_workflow_id": workflow_id, "b_name": step.name}
     if step.result is not UNCHANGED or step.error is not UNCHANGED:
         values["v_result"] = None if step.result is UNCHANGED else JSON.NULL if step.result is None else step.result

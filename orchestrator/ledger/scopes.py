@@ -1,6 +1,7 @@
 """What expressions may read of a workflow: its settled steps as `{status, result, error, attempts}`."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Row, bindparam, select, tuple_
@@ -25,6 +26,7 @@ _READ = select(
     steps.c.error,
     steps.c.attempts,
     steps.c.completed_at,
+    steps.c.item,
 ).where(tuple_(steps.c.workflow_id, steps.c.name).in_(bindparam("keys", expanding=True)))
 
 _CONTEXT = select(workflows.c.context).where(workflows.c.id == bindparam("id"))
@@ -49,6 +51,19 @@ class ReadSteps:
         """
         return steps_seen(lambda name: self._rows.get((workflow_id, name)), definition, names, before)
 
+    def item(self, workflow_id: str, name: str) -> "ItemSeen":
+        """The item whose row has this name; a KeyError where it was not read."""
+        row = self._rows[workflow_id, name]
+        return ItemSeen(row.item, step_seen(row))
+
+
+@dataclass(frozen=True, slots=True)
+class ItemSeen:
+    """An item of a `forEach`: its value, and its row as expressions read a step."""
+
+    value: Json
+    seen: Json
+
 
 class StepsRead(Protocol):
     """Whoever has read steps: `ReadSteps` from the tables, or a test that has none."""
@@ -57,6 +72,9 @@ class StepsRead(Protocol):
         self, workflow_id: str, definition: Definition, names: Collection[str], before: float | None = None
     ) -> dict[str, Json]:
         """See `ReadSteps.scope`."""
+
+    def item(self, workflow_id: str, name: str) -> ItemSeen:
+        """See `ReadSteps.item`."""
 
 
 class StepRow(Protocol):
@@ -88,6 +106,11 @@ def steps_seen(
         if name in values:
             seen[name] = _served(values, name)
     return seen
+
+
+def step_seen(row: StepRow | Row[Any]) -> Json:
+    """One row as expressions read a step."""
+    return _value(row, None)
 
 
 def in_parts(keys: Iterable[Key]) -> Iterator[list[Key]]:

@@ -105,6 +105,10 @@ steps = Table(
     Column("waiting_for", Text),
     Column("memo", JSON(none_as_null=True)),
     Column("following", JSON(none_as_null=True)),
+    # How far a step with `forEach` is; written with every item that settles, so it stays small.
+    Column("items", JSON(none_as_null=True)),
+    # An item's own value, written once.
+    Column("item", JSON(none_as_null=True)),
     # SQL NULL is no result; a result that is null is JSON.NULL.
     Column("result", JSON(none_as_null=True)),
     Column("error", JSON(none_as_null=True)),

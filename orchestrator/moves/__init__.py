@@ -7,6 +7,8 @@ limiting      a step that may not be called yet is held back
 settling      the outcome of an attempt is recorded, and what follows from it
 answering     somebody says what became of an attempt: the service that accepted it, a person, a child, a task
 waiting       the time of a parked step has come
+fanning_out   a step with `forEach`: its items are sent, so many at a time, and counted
+items         what is counted of them, and how their sending is stopped
 replacing     a failed step's fallback, or what goes on without it; what it may have done is undone before
 ending        a step ends the workflow, as its definition says
 failing       the workflow stops starting steps and waits for those in flight

@@ -20,9 +20,9 @@ def may_start(head: Head, step: StepState) -> bool:
         return True
     kind = step.kind
     if head.status is WorkflowStatus.COMPENSATING:
-        return kind is Kind.UNDO and head.draining == 0
+        return kind.undoes and head.draining == 0
     if head.completing:
-        return kind is Kind.UNDO and head.status is WorkflowStatus.RUNNING
+        return kind.undoes and head.status is WorkflowStatus.RUNNING
     return head.status is WorkflowStatus.RUNNING and head.ending is None
 
 
@@ -82,7 +82,7 @@ def _count(workflow: Workflow, successor: StepState, settled: StepState) -> None
 
 def is_ready(workflow: Workflow, step: StepState) -> bool:
     """Whether everything that the step waits for has settled, as far as it has to."""
-    if step.kind is Kind.UNDO:
+    if step.kind is not Kind.CALL:
         return step.waits_for == 0
     join = workflow.definition.steps[step.name].join
     if join is not None:

@@ -62,7 +62,7 @@ def claim(
         return Refusal.HELD
     if (refusal := _not_now(workflow, step)) is not None:
         return refusal
-    if not slot and not step.under_way and workflow.limited(workflow.call_of(step)):
+    if not slot and not step.under_way and not workflow.fans_out(step) and workflow.limited(workflow.call_of(step)):
         return Refusal.LIMITED
     workflow.change(name)
     if (late := overdue(workflow, step, now)) is not None:

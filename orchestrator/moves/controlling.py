@@ -3,9 +3,10 @@
 from orchestrator.errors import Conflict
 from orchestrator.moves.advancing import complete_if_done, is_ready, make_ready
 from orchestrator.moves.failing import begin_failing, drain
+from orchestrator.moves.items import rows_of
 from orchestrator.moves.undoing import undo_these
 from orchestrator.states import Compensation, Effect, StepStatus, WorkflowStatus
-from orchestrator.workflow import Carrier, Kind, StepState, Workflow, undone_by
+from orchestrator.workflow import Carrier, Items, Kind, StepState, Workflow, step_of, undo_of, undone_by
 
 
 def cancel(workflow: Workflow, actor: str, now: float, *, compensate: bool = True) -> None:
@@ -77,7 +78,11 @@ def _reopen(workflow: Workflow, actor: str, now: float) -> None:
     ended_by = [name for name, step in workflow.definition.steps.items() if step.end and _completed(workflow, name)]
     if ended_by:
         raise Conflict(f"{ended_by[0]} has ended it, as its definition says: start a fresh copy with rerun")
-    again = [step for step in workflow.all() if step.status is StepStatus.FAILED and not step.tolerated]
+    again = [
+        step
+        for step in workflow.all()
+        if step.kind is Kind.CALL and step.status is StepStatus.FAILED and not step.tolerated
+    ]
     for step in again:
         if not is_ready(workflow, step):
             raise Conflict(
@@ -87,12 +92,13 @@ def _reopen(workflow: Workflow, actor: str, now: float) -> None:
     workflow.record("workflow.retried", by=actor, steps=[step.name for step in again])
     for step in again:
         _reset(workflow, step)
+        _reset_items(workflow, step)
     head.move(WorkflowStatus.RUNNING)
     head.ending = head.error = head.completed_at = None
     head.compensate = True
     deadline = workflow.definition.deadline
     head.deadline_at = head.wake_at = None if deadline is None else now + deadline
-    head.unsettled = sum(not step.settled for step in workflow.all())
+    head.unsettled = sum(not step.settled for step in workflow.all() if not step.kind.of_item)
     go_on(workflow, now)
 
 
@@ -111,6 +117,17 @@ def _reset(workflow: Workflow, step: StepState) -> None:
     step.error = None
 
 
+def _reset_items(workflow: Workflow, step: StepState) -> None:
+    """Those of its items that failed; whoever is undone, because it failed, stays as it is."""
+    rows = [] if step.items is None else rows_of(workflow, step)
+    undone = {undone_by(row.name) for row in rows if row.kind is Kind.ITEM_UNDO}
+    for row in rows:
+        if row.kind is Kind.ITEM and row.status is StepStatus.FAILED and row.name not in undone:
+            _reset(workflow, row)
+            row.waits_for = 1
+            row.tolerated = False
+
+
 def go_on(workflow: Workflow, now: float) -> None:
     """Send everything that is ready; from here on the ledger brings each step, no canvas."""
     workflow.head.replanned = True
@@ -126,6 +143,11 @@ def go_on(workflow: Workflow, now: float) -> None:
 
 def _retry_undo(workflow: Workflow, actor: str, now: float) -> None:
     head = workflow.head
+    for item in _undos_of_items(workflow):
+        gathering = undo_of(step_of(item.name))
+        if item.status is not StepStatus.COMPLETED and workflow.find(gathering) is None:
+            # It was undone on the way, and its step was not to be: only this item's undo is sent again.
+            workflow.add(StepState(name=gathering, kind=Kind.UNDO, items=Items(0)))
     undos = [step for step in workflow.all() if step.kind is Kind.UNDO]
     again = [undo for undo in undos if undo.status is not StepStatus.COMPLETED]
     workflow.record("workflow.retried", by=actor, steps=[step.name for step in again])
@@ -134,10 +156,14 @@ def _retry_undo(workflow: Workflow, actor: str, now: float) -> None:
     head.completed_at = None
     head.undo_failures = 0
     head.replanned = True
-    for undo in again:
-        if undo.status is StepStatus.FAILED:
-            _reset(workflow, undo)
+    for row in [*again, *_undos_of_items(workflow)]:
+        if row.status is StepStatus.FAILED:
+            _reset(workflow, row)
     undo_these(workflow, [workflow.step(undone_by(undo.name)) for undo in again], now)
+
+
+def _undos_of_items(workflow: Workflow) -> list[StepState]:
+    return [row for row in workflow.all() if row.kind is Kind.ITEM_UNDO]
 
 
 def _standing(workflow: Workflow) -> str:

@@ -2,6 +2,7 @@
 
 from orchestrator.moves.advancing import complete_if_done
 from orchestrator.moves.failing import begin_failing
+from orchestrator.moves.items import awaits_items, is_over, stop
 from orchestrator.moves.replacing import undo_first
 from orchestrator.moves.undoing import must_be_undone
 from orchestrator.outcome import StepError
@@ -25,7 +26,7 @@ def end_by(workflow: Workflow, step: StepState, now: float) -> None:
 
 
 def _leave_out(workflow: Workflow, step: StepState, ended_by: StepState, now: float) -> None:
-    if step.under_way or _awaits_undo(workflow, step):
+    if step.under_way or _awaits_undo(workflow, step) or _has_items_under_way(workflow, step, now):
         return
     if step.attempts == 0:
         workflow.close(step, StepStatus.SKIPPED, now)
@@ -38,6 +39,14 @@ def _leave_out(workflow: Workflow, step: StepState, ended_by: StepState, now: fl
         workflow.record("step.failed", step.name, error=error.as_json(), effect=step.effect.value)
         if must_be_undone(workflow.definition, step):
             undo_first(workflow, step, [], now)
+
+
+def _has_items_under_way(workflow: Workflow, step: StepState, now: float) -> bool:
+    """A step that waits for its items sends no more of them, and ends with the last one under way."""
+    if not awaits_items(step):
+        return False
+    stop(workflow, step, StepError("cancelled", "the workflow was ended before all items had been called"), now)
+    return is_over(step) is None
 
 
 def _awaits_undo(workflow: Workflow, step: StepState) -> bool:

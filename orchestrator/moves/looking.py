@@ -2,13 +2,14 @@
 
 from orchestrator.moves.advancing import is_ready, leave_canvas, make_ready
 from orchestrator.moves.failing import begin_failing, drained
-from orchestrator.moves.settling import fail_for_good, fail_without_call
+from orchestrator.moves.items import awaits_items, is_over, item_is_last, stop
+from orchestrator.moves.settling import conclude, fail_for_good, fail_without_call
 from orchestrator.moves.starting import begin
 from orchestrator.moves.timing import overdue
 from orchestrator.moves.waiting import waited
 from orchestrator.outcome import StepError
 from orchestrator.states import BEGUN, Effect, StepStatus, WorkflowStatus
-from orchestrator.workflow import START, Kind, StepState, Workflow
+from orchestrator.workflow import START, StepState, Workflow
 
 MOST_LOSSES = 3
 """How many workers a step may take with it before it is failed: a call that kills workers must not go on for ever."""
@@ -22,6 +23,8 @@ def look(workflow: Workflow, name: str, now: float) -> None:
     workflow.change(name)
     late = overdue(workflow, step, now)
     match step.status:
+        case StepStatus.WAITING if awaits_items(step):
+            _end_waiting(workflow, step, late, now)
         case StepStatus.WAITING | StepStatus.PENDING if late is not None:
             fail_without_call(workflow, step, late, now)
         case StepStatus.WAITING if step.waiting_for == START:
@@ -43,6 +46,16 @@ def look(workflow: Workflow, name: str, now: float) -> None:
             step.wake_at = None
 
 
+def _end_waiting(workflow: Workflow, step: StepState, late: StepError | None, now: float) -> None:
+    """A step that waits for its items is due at its deadline: no more of them are sent."""
+    step.wake_at = None
+    if late is None:
+        return
+    stop(workflow, step, late, now)
+    if (over := is_over(step)) is not None:
+        conclude(workflow, step, over, now)
+
+
 def lose(workflow: Workflow, step: StepState, now: float) -> None:
     """The worker that had the step is gone; whether the service was reached is unknown.
 
@@ -53,12 +66,14 @@ def lose(workflow: Workflow, step: StepState, now: float) -> None:
     workflow.change(step.name)
     asking = step.waiting_for is not None
     again = _may_be_repeated(workflow, step, now)
-    if not again and now < (silent_until := (step.attempt_at or now) + workflow.call_of(step).timeout):
+    if not (again or workflow.fans_out(step)) and now < (
+        silent_until := (step.attempt_at or now) + workflow.call_of(step).timeout
+    ):
         step.wake_at = silent_until
         workflow.record("step.outwaited", step.name, attempt=step.attempts, worker=step.worker, until=silent_until)
         return
     step.losses += 1
-    if step.effect is Effect.NONE:
+    if step.effect is Effect.NONE and not workflow.fans_out(step):
         step.effect = Effect.UNKNOWN
     error = StepError("lost", f"worker {step.worker} was lost during attempt {step.attempts}")
     step.error = error.as_json()
@@ -78,9 +93,11 @@ def lose(workflow: Workflow, step: StepState, now: float) -> None:
 
 
 def _may_be_repeated(workflow: Workflow, step: StepState, now: float) -> bool:
-    if step.kind is Kind.CALL and workflow.head.ending is not None and step.waiting_for is None:
+    ending = workflow.head.ending is not None or item_is_last(workflow, step)
+    if not step.kind.undoes and ending and step.waiting_for is None:
         return False
-    repeatable = workflow.call_of(step).idempotent and step.losses < MOST_LOSSES
+    harmless = workflow.fans_out(step) or workflow.call_of(step).idempotent
+    repeatable = harmless and step.losses < MOST_LOSSES
     return repeatable and overdue(workflow, step, now) is None
 
 

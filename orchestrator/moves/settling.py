@@ -8,13 +8,15 @@ from types import MappingProxyType
 from orchestrator.jsontype import Json
 from orchestrator.moves.advancing import is_ready, leave_canvas, make_ready, pass_on
 from orchestrator.moves.ending import end_by
-from orchestrator.moves.failing import begin_failing, cut_short, drained
+from orchestrator.moves.failing import begin_failing, cut_short, doom, drain, drained
+from orchestrator.moves.fanning_out import expand, is_on_the_way, item_settled
+from orchestrator.moves.items import Over, item_is_last, stronger
 from orchestrator.moves.replacing import after_undo, call_fallback, go_on_without
 from orchestrator.moves.timing import deadline_at, earliest, overdue, too_late
-from orchestrator.outcome import Completed, Failed, Outcome, Parked, Skipped, StepError
+from orchestrator.outcome import Completed, Expanded, Failed, Outcome, Parked, Skipped, StepError
 from orchestrator.retrying import wait_before
 from orchestrator.states import UNDER_WAY, Effect, StepStatus, Waiting, WorkflowStatus
-from orchestrator.workflow import Kind, StepState, Workflow, undone_by
+from orchestrator.workflow import OF_ITEMS, Kind, StepState, Workflow, undone_by
 
 _CONFLICT = 409
 
@@ -78,6 +80,8 @@ def settle(workflow: Workflow, name: str, ended: Ended, *, now: float, share: fl
             settled = fail(workflow, step, outcome, ended.call, now, share)
         case Parked():
             settled = _wait(workflow, step, outcome, ended.call, now)
+        case Expanded():
+            settled = _expand(workflow, step, outcome, now)
     if in_flight and not step.under_way:
         drained(workflow, now)
     return settled
@@ -93,20 +97,23 @@ def _recorded(step: StepState, ended: Ended) -> Settled | None:
     if step.attempts != ended.attempt:
         return None
     match ended.outcome, step.status:
-        case Completed(), StepStatus.COMPLETED:
+        case ((Completed() | Expanded()), StepStatus.COMPLETED):
             return Settled.COMPLETED
         case Skipped(), StepStatus.SKIPPED:
             return Settled.SKIPPED
-        case Failed() | Parked(), StepStatus.FAILED:
+        case ((Failed() | Parked() | Expanded()), StepStatus.FAILED):
             return Settled.FAILED
-        case Failed() | Parked(), StepStatus.WAITING:
+        case ((Failed() | Parked() | Expanded()), StepStatus.WAITING):
             return Settled.PARKED
     return None
 
 
 def _send_again(workflow: Workflow, step: StepState, now: float) -> None:
-    """What was to be sent when the outcome was recorded may not have been; of two messages one has no effect."""
-    if step.kind is Kind.UNDO:
+    """What was to be sent when the outcome was recorded may not have been; of two messages one has no effect.
+
+    Undos and items are left to the reconciler.
+    """
+    if step.kind is not Kind.CALL:
         return
     for name in workflow.definition.successors(step.name):
         following = workflow.step(name)
@@ -123,7 +130,13 @@ def complete(workflow: Workflow, step: StepState, outcome: Completed, call: Mapp
     workflow.record(
         "step.completed", step.name, attempt=step.attempts, durationMs=_took(step, now), status=outcome.status, **call
     )
-    if step.kind is Kind.UNDO:
+    return _completed(workflow, step, now)
+
+
+def _completed(workflow: Workflow, step: StepState, now: float) -> Settled:
+    if step.kind.of_item:
+        _item_settled(workflow, step, now)
+    elif step.kind is Kind.UNDO:
         after_undo(workflow, step, now)
     elif workflow.definition.steps[step.name].end is not None and workflow.head.ending is None:
         end_by(workflow, step, now)
@@ -138,7 +151,8 @@ def fail(
     """The attempt has failed: the step is parked until its next attempt, or it has failed for good."""
     step.failures += 1
     retryable = outcome.retryable or _may_be_under_way(workflow, step, outcome)
-    step.effect = _stronger(step.effect, outcome.effect)
+    if not workflow.fans_out(step):
+        step.effect = stronger(step.effect, outcome.effect)
     policy = workflow.call_of(step).retry
     late = overdue(workflow, step, now, outcome.error)
     if late is None and retryable and step.failures <= policy.retries and _may_try_again(workflow, step):
@@ -162,8 +176,10 @@ def _may_be_under_way(workflow: Workflow, step: StepState, outcome: Failed) -> b
 
 
 def _may_try_again(workflow: Workflow, step: StepState) -> bool:
-    """Not a step of a workflow that began to fail; a compensation always may."""
-    return step.kind is Kind.UNDO or workflow.head.ending is None
+    """Not a step of a workflow that began to fail, nor an item whose step did; a compensation always may."""
+    if step.kind.undoes:
+        return True
+    return workflow.head.ending is None and not item_is_last(workflow, step)
 
 
 def _park(
@@ -231,6 +247,11 @@ def fail_for_good(
         effect=step.effect.value,
         **call,
     )
+    if step.kind is Kind.ITEM:
+        _item_settled(workflow, step, now)
+        return Settled.TOLERATED if step.tolerated else Settled.FAILED
+    if step.kind is Kind.ITEM_UNDO:
+        return _item_undo_failed(workflow, step, error, now)
     if step.kind is Kind.UNDO:
         return _undo_failed(workflow, step, error, now)
     definition = workflow.definition.steps[step.name]
@@ -249,7 +270,7 @@ def fail_without_call(workflow: Workflow, step: StepState, error: StepError, now
     workflow.change(step.name)
     under_way = step.under_way and workflow.head.draining > 0
     if step.under_way:
-        step.effect = _stronger(step.effect, Effect.UNKNOWN)
+        step.effect = stronger(step.effect, Effect.UNKNOWN)
     step.error = error.as_json()
     fail_for_good(workflow, step, error, now)
     if under_way:
@@ -270,9 +291,49 @@ def _undo_failed(workflow: Workflow, undo: StepState, error: StepError, now: flo
     return Settled.FAILED
 
 
-def _stronger(one: Effect, other: Effect) -> Effect:
-    order = (Effect.NONE, Effect.UNKNOWN, Effect.DONE)
-    return max(one, other, key=order.index)
+def _item_undo_failed(workflow: Workflow, undo: StepState, error: StepError, now: float) -> Settled:
+    """Under its step's undo the others go on. Where the item was tolerated it ends the workflow, like any such undo."""
+    head, begins = workflow.head, False
+    if is_on_the_way(workflow, undo):
+        head.undo_failures += 1
+        if not head.failing:
+            head.ending = None  # a workflow that was to complete does not, with this left undone
+            message = f"{undone_by(undo.name)} may have taken effect and could not be undone: {error.message}"
+            begins = doom(workflow, WorkflowStatus.FAILED, {"step": undo.name, "kind": "undo", "message": message})
+    _item_settled(workflow, undo, now)
+    if begins and head.status is WorkflowStatus.RUNNING:
+        drain(workflow, now)
+    return Settled.FAILED
+
+
+def _expand(workflow: Workflow, step: StepState, outcome: Expanded, now: float) -> Settled:
+    """The step waits for its items from now on, or ends at once where there is none."""
+    over = expand(workflow, step, outcome.items, now)
+    if over is not None:
+        return conclude(workflow, step, over, now)
+    leave_canvas(workflow, step)
+    return Settled.PARKED
+
+
+def _item_settled(workflow: Workflow, item: StepState, now: float) -> None:
+    last = item_settled(workflow, item, now)
+    if last is not None:
+        step, over = last
+        conclude(workflow, step, over, now)
+
+
+def conclude(workflow: Workflow, step: StepState, over: Over, now: float) -> Settled:
+    """Nothing of the step (or of its undo) is under way any more: it has ended as its items have."""
+    workflow.change(step.name)
+    if over.error is not None:
+        step.error = over.error.as_json()
+        return fail_for_good(workflow, step, over.error, now)
+    if step.kind is Kind.CALL:
+        step.result = OF_ITEMS
+    workflow.close(step, StepStatus.COMPLETED, now)
+    counts = {} if step.items is None else {"items": step.items.total, "failed": step.items.failed}
+    workflow.record("step.completed", step.name, attempt=step.attempts, durationMs=_took(step, now), **counts)
+    return _completed(workflow, step, now)
 
 
 def _took(step: StepState, now: float) -> int:

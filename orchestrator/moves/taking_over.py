@@ -8,15 +8,16 @@ from orchestrator.errors import Conflict
 from orchestrator.moves.advancing import count_down, pass_on
 from orchestrator.moves.controlling import go_on
 from orchestrator.states import Effect, StepStatus, WorkflowStatus
-from orchestrator.workflow import StepState, Workflow, undo_of
+from orchestrator.workflow import Items, StepState, Workflow, undo_of
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """How a step that is taken over had settled, and what it left in the world."""
+    """How a step that is taken over had settled, and what it left in the world; its items, where it has some."""
 
     status: StepStatus
     effect: Effect
+    items: Items | None = None
 
 
 def kept_for(original: Workflow, start: str) -> Mapping[str, Kept]:
@@ -53,7 +54,7 @@ def _kept(original: Workflow, step: StepState, undo: StepState | None, ended: bo
             raise Conflict(f"{step.name} {state}, so it cannot be taken over: rerun from it, or from what comes before")
         if original.definition.steps[step.name].end is not None:
             raise Conflict(f"{step.name} has ended the workflow, as its definition says: rerun from it")
-        return Kept(step.status, step.effect)
+        return Kept(step.status, step.effect, step.items)
     if step.effect is not Effect.NONE and not undone:
         raise Conflict(f"{step.name} is {step.status}, and what it has done is not known: rerun from it")
     if step.status is StepStatus.SKIPPED and not ended:
@@ -100,6 +101,7 @@ def take_over(workflow: Workflow, origin: str, kept: Mapping[str, Kept], now: fl
 
 def _settle(workflow: Workflow, step: StepState, kept: Kept, now: float) -> None:
     step.effect = kept.effect
+    step.items = kept.items
     if step.status is StepStatus.PENDING and kept.status is StepStatus.COMPLETED:
         step.move(StepStatus.RUNNING)
     workflow.close(step, kept.status, now)

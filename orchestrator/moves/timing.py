@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from orchestrator.durations import span
 from orchestrator.outcome import Failed, StepError
-from orchestrator.workflow import Kind, StepState, Workflow
+from orchestrator.workflow import Kind, StepState, Workflow, step_of
 
 
 def overdue(workflow: Workflow, step: StepState, now: float, last: StepError | None = None) -> StepError | None:
@@ -41,11 +41,15 @@ def time_for(workflow: Workflow, step: StepState, now: float) -> float:
 
 
 def deadline_at(workflow: Workflow, step: StepState) -> float | None:
-    """When the step's time is over, whatever it does or waits for; None where it has no deadline."""
-    if step.kind is Kind.UNDO or step.trying_since is None:
+    """When the step's time is over, whatever it does or waits for; None where it has no deadline.
+
+    An item has that of its step.
+    """
+    if step.kind.undoes:
         return None
-    deadline = workflow.definition.steps[step.name].deadline
-    return None if deadline is None else step.trying_since + deadline
+    begun = workflow.step(step_of(step.name)).trying_since if step.kind is Kind.ITEM else step.trying_since
+    deadline = workflow.definition.steps[step_of(step.name)].deadline
+    return None if deadline is None or begun is None else begun + deadline
 
 
 def earliest(*times: float | None) -> float | None:
@@ -55,7 +59,8 @@ def earliest(*times: float | None) -> float | None:
 
 def _deadline(workflow: Workflow, step: StepState) -> str:
     return (
-        f"its deadline of {span(workflow.definition.steps[step.name].deadline or 0)}, counted from the first attempt,"
+        f"its deadline of {span(workflow.definition.steps[step_of(step.name)].deadline or 0)}, "
+        "counted from the first attempt,"
     )
 
 

@@ -7,7 +7,7 @@ from orchestrator.definition import Definition
 from orchestrator.graph import Graph
 from orchestrator.plan import plan
 from orchestrator.states import Compensation, Effect, StepStatus
-from orchestrator.workflow import Carrier, Kind, StepState, Workflow, undo_of, undone_by
+from orchestrator.workflow import Carrier, Kind, StepState, Workflow, step_of, undo_of, undone_by
 
 UNDO_GRACE = 5.0
 """Seconds that a published compensation may take to be claimed before the reconciler looks whether it was lost."""
@@ -34,10 +34,10 @@ def _ended_at(step: StepState) -> float:
 
 
 def must_be_undone(definition: Definition, step: StepState) -> bool:
-    """Whether the step may have taken effect and says how to take that back."""
-    return (
-        step.kind is Kind.CALL and step.effect is not Effect.NONE and definition.steps[step.name].compensate is not None
-    )
+    """Whether the step, or the item, may have taken effect and says how to take that back."""
+    if step.kind.undoes:
+        return False
+    return step.effect is not Effect.NONE and definition.steps[step_of(step.name)].compensate is not None
 
 
 def begin_undo(workflow: Workflow, now: float) -> None:
@@ -48,10 +48,12 @@ def begin_undo(workflow: Workflow, now: float) -> None:
     due = [
         row
         for row in rows
-        if must_be_undone(workflow.definition, row) and not (row.name in undone and undone[row.name].settled)
+        if row.kind is Kind.CALL
+        and must_be_undone(workflow.definition, row)
+        and not (row.name in undone and undone[row.name].settled)
     ]
-    for undo in undone.values():
-        if not undo.settled:
+    for undo in rows:
+        if undo.kind.undoes and not undo.settled:
             _hold(workflow, undo)
     if due and head.compensate:
         undo_these(workflow, due, now)
@@ -60,8 +62,13 @@ def begin_undo(workflow: Workflow, now: float) -> None:
 
 
 def _hold(workflow: Workflow, undo: StepState) -> None:
-    """An undo that a fallback waited for: it takes its place in the order now, or is left to a `retry`."""
+    """An undo that a fallback waited for: it takes its place in the order now, or is left to a `retry`.
+
+    That of an item waits for its turn, which comes when its step's does.
+    """
     workflow.change(undo.name)
+    if undo.kind is Kind.ITEM_UNDO:
+        undo.waits_for = 1
     if undo.status is StepStatus.WAITING:
         undo.move(StepStatus.PENDING)
     undo.waiting_for = None

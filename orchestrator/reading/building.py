@@ -73,6 +73,7 @@ def _step(name: str, draft: Mapping[str, Json], after: tuple[str, ...]) -> Step:
         fallback=draft.get("fallback"),
         deadline=draft.get("deadline"),
         end=draft.get("end"),
+        for_each=draft.get("forEach"),
         compensate=None if compensate is None else _call(compensate, COMPENSATION_RETRIES),
     )
 

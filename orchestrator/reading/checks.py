@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping
 
 from orchestrator.credentials import Auth
+from orchestrator.definition import ForEach
 from orchestrator.expressions import STEP_FIELDS, Expression, References, Template
 from orchestrator.graph import Graph
 from orchestrator.jsontype import Json
 from orchestrator.reading.edges import Drafts
-from orchestrator.reading.expression_kinds import below
+from orchestrator.reading.expression_kinds import OF_AN_ITEM, below
 from orchestrator.reading.place import Place
 
 # The first segments under /api/ that the program answers itself.
@@ -82,9 +83,35 @@ def _check_presented(draft: Mapping[str, Json], at: Place) -> None:
             (at / "headers" / name).fault("auth sends this header; keep one of them")
 
 
+def check_items(drafts: Drafts, sensitive: tuple[str, ...], at: Place) -> None:
+    """Who may read `item`, and what a list of items may read."""
+    for name, draft in drafts.items():
+        own = draft.get("forEach")
+        if own is None:
+            _check_no_items(draft, at / name)
+            continue
+        for path in sensitive:
+            if own.items.references.touches(path):
+                (at / name / "forEach").fault(
+                    f"reads {path}, which is sensitive; items are kept as they are: list what names them instead"
+                )
+        for call, here in ((draft, at / name), (draft.get("compensate", {}), at / name / "compensate")):
+            key = call.get("idempotencyKey")
+            if key is not None and not key.references.roots.intersection(OF_AN_ITEM):
+                (here / "idempotencyKey").fault("must read item or index, or all items would be sent with one key")
+
+
+def _check_no_items(draft: Mapping[str, Json], at: Place) -> None:
+    for place, references in _reads(draft, at):
+        for root in sorted(references.roots.intersection(OF_AN_ITEM)):
+            place.fault(f"reads {root}, but this step has no forEach")
+
+
 def _reads(value: Json, at: Place) -> Iterator[tuple[Place, References]]:
     """Everything that the expressions in a typed value read, each with its place."""
-    if isinstance(value, Expression):
+    if isinstance(value, ForEach):
+        yield from _reads(value.items, at)
+    elif isinstance(value, Expression):
         yield at, value.references
     elif isinstance(value, Template):
         for place, expression in value.expressions():

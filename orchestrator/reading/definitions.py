@@ -8,7 +8,7 @@ from orchestrator.fitting import faults_in
 from orchestrator.jsontype import Json
 from orchestrator.reading.building import build_definition
 from orchestrator.reading.canonical import canonical, check_size
-from orchestrator.reading.checks import check_call, check_entry, check_output, check_reads, check_results
+from orchestrator.reading.checks import check_call, check_entry, check_items, check_output, check_reads, check_results
 from orchestrator.reading.edges import ordered, read_edges, read_fallbacks
 from orchestrator.reading.fields import DEFINITION
 from orchestrator.reading.place import Faults, Place
@@ -74,6 +74,7 @@ def _read(value: Json, faults: Faults) -> Definition:
     after = read_edges(drafts, steps)
     graph = ordered(after, read_fallbacks(drafts, after, steps), steps)  # empty where there is a circle
     check_reads(drafts, graph, steps)
+    check_items(drafts, fields.get("sensitive", ()), steps)
     for name, draft in drafts.items():
         check_call(draft, steps / name)
     check_results(drafts, fields.get("sensitive", ()), steps)

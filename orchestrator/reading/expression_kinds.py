@@ -12,10 +12,13 @@ from orchestrator.jsontype import Json
 from orchestrator.reading.kinds import Kind, shown
 from orchestrator.reading.place import Path, Place
 
+# Only in the call of a step with `forEach`, and in what undoes it: `orchestrator.reading.checks` looks for that.
+OF_AN_ITEM = ("item", "index")
 # What may be read: by what decides, by what is sent, by what judges an answer.
 DECIDING = ("context", "steps", "workflow", "vars")
-SENDING = (*DECIDING, "secret")
-JUDGING = (*DECIDING, "response")
+SENDING = (*DECIDING, *OF_AN_ITEM, "secret")
+KEYING = (*DECIDING, *OF_AN_ITEM)
+JUDGING = (*DECIDING, *OF_AN_ITEM, "response")
 RETRYING = (*JUDGING, "error")
 
 _OWN_HEADERS = {
@@ -206,7 +209,7 @@ def _not_here(root: str, at: Place) -> str:
     if root == "error":
         return "reads the error, which only retry.on may; the error of an earlier step is steps.<name>.error"
     if root in ("item", "index"):
-        return f"reads {root}, which belongs to forEach; that is not supported by this release"
+        return f"reads {root}, which only the call of a step with forEach may, and its compensation"
     if root in ("true", "false", "null"):
         return f"reads the name {root}; the value {root} is written in backticks: `{root}`"
     hint = at.faults.suggestion(root, ROOTS) or f" (there are {', '.join(ROOTS)}); a text is written in single quotes"

@@ -1,9 +1,11 @@
 """Every field of a definition, its meaning and its kind: the one table behind both the reader and the JSON Schema."""
 
+from orchestrator.expanding import MOST_ITEMS
 from orchestrator.reading.auth_kinds import AuthKind
 from orchestrator.reading.expression_kinds import (
     DECIDING,
     JUDGING,
+    KEYING,
     SENDING,
     AnyTemplate,
     ExpressionText,
@@ -13,6 +15,7 @@ from orchestrator.reading.expression_kinds import (
     TargetUrl,
     TextTemplate,
 )
+from orchestrator.reading.for_each import EachItem, ItemList, Tolerated
 from orchestrator.reading.input_schema import InputSchema
 from orchestrator.reading.kinds import (
     NAME,
@@ -44,7 +47,7 @@ COMPENSATION_RETRIES = 8
 # Fields of the language that this release does not run yet. A release that does deletes the row and adds the field.
 NOT_YET = {
     "definition": ("notify",),
-    "step": ("callback", "wait", "forEach", "workflow", "task"),
+    "step": ("callback", "wait", "workflow", "task"),
 }
 
 RETRY = Group(
@@ -101,9 +104,7 @@ _REQUEST = {
     "result": Field(
         "An expression over `response` that gives the result. Left out: the body.", ExpressionText(JUDGING)
     ),
-    "idempotencyKey": Field(
-        "The Idempotency-Key, where the service needs one of its own kind.", TextTemplate(DECIDING)
-    ),
+    "idempotencyKey": Field("The Idempotency-Key, where the service needs one of its own kind.", TextTemplate(KEYING)),
     "limit": Field("How many calls may be made at once and how fast, shared with all that have its key.", LIMIT),
     "idempotent": Field("false: the service may take a repeated call for a new one.", Flag(), True),
 }
@@ -116,6 +117,19 @@ COMPENSATION = Group(
     },
     required=("targetUrl",),
     later=NOT_YET["step"],
+)
+
+FOR_EACH = Group(
+    {
+        "items": Field(f"A list of at most {MOST_ITEMS} items, or an expression that gives one.", ItemList(DECIDING)),
+        "maxParallel": Field("How many of the calls are under way at a time.", Whole(1, 1000), 20),
+        "tolerate": Field(
+            "How many items may fail for the step to complete all the same: a number, or a share such as 10%.",
+            Tolerated(),
+            0,
+        ),
+    },
+    required=("items",),
 )
 
 STEP = Group(
@@ -139,6 +153,11 @@ STEP = Group(
             "How the workflow ends when this step completes: no further step is started, those in flight are waited "
             "for; failed and cancelled undo what took effect, completed does not.",
             Choice(("completed", "failed", "cancelled")),
+        ),
+        "forEach": Field(
+            "A list, or an expression that gives one: the call is made once for each of its items, which it reads as "
+            "${item}, and its place from 0 on as ${index}. The results are a list in the same order.",
+            EachItem(FOR_EACH),
         ),
     },
     required=("targetUrl",),

@@ -13,7 +13,7 @@ from orchestrator.expressions import References
 from orchestrator.jsontype import Json
 from orchestrator.ledger.materials import Gathering, Materials
 from orchestrator.ledger.outputs import names_read, rendered
-from orchestrator.ledger.scopes import steps_seen
+from orchestrator.ledger.scopes import ItemSeen, step_seen, steps_seen
 from orchestrator.moves.claiming import Claimed, Refusal
 from orchestrator.moves.move import Claim, Control, Look, Move, Settle
 from orchestrator.moves.settling import Settled
@@ -217,6 +217,12 @@ class _Stage:
     ) -> dict[str, Json]:
         """The named steps as expressions read them (`orchestrator.ledger.scopes.StepsRead`)."""
         return steps_seen(self._row, definition, names, before)
+
+    def item(self, workflow_id: str, name: str) -> ItemSeen:
+        """An item of a `forEach` (`orchestrator.ledger.scopes.StepsRead`)."""
+        row = self._row(name)
+        assert row is not None, f"there is no item {name}"
+        return ItemSeen(self.rows.items.get(name), step_seen(row))
 
     def _row(self, name: str) -> _Seen | None:
         step = self.rows.steps.get(name)

@@ -11,9 +11,22 @@ from typing import TypeVar
 
 from orchestrator.definition import Call, Definition
 from orchestrator.jsontype import Json
+from orchestrator.ledger.collecting import collected
 from orchestrator.moves.move import Move
 from orchestrator.moves.starting import first_steps
-from orchestrator.workflow import UNCHANGED, Event, Head, Limited, Loader, Publication, StepState, Workflow
+from orchestrator.workflow import (
+    OF_ITEMS,
+    UNCHANGED,
+    Event,
+    Head,
+    Kind,
+    Limited,
+    Loader,
+    Publication,
+    StepState,
+    Workflow,
+    step_of,
+)
 
 Reply = TypeVar("Reply")
 
@@ -22,7 +35,7 @@ WORKFLOW = "w"
 
 
 class Rows:
-    """The ledger of one workflow. `results` and `errors` hold what the moves write and never read."""
+    """The ledger of one workflow. `results`, `errors` and `items` hold what the moves write and never read."""
 
     def __init__(self, definition: Definition, workflow_id: str = WORKFLOW) -> None:
         self.definition = definition
@@ -31,6 +44,7 @@ class Rows:
         self.steps: dict[str, StepState] = {}
         self.results: dict[str, Json] = {}
         self.errors: dict[str, Json] = {}
+        self.items: dict[str, Json] = {}
         self.events: list[tuple[float, Event]] = []
         self.limited: Limited = _alone
 
@@ -72,7 +86,8 @@ class Rows:
 
     def write_steps(self, workflow: Workflow) -> None:
         """The steps that were changed or added."""
-        for name, step in workflow.changed.items():
+        # Who collects the results of items comes last.
+        for name, step in sorted(workflow.changed.items(), key=lambda one: one[1].result is OF_ITEMS):
             assert name in self.steps, f"{name} is changed, but has no row"
             self._keep(name, step)
         for name, step in workflow.added.items():
@@ -88,7 +103,10 @@ class Rows:
 
     def _keep(self, name: str, step: StepState) -> None:
         self.steps[name] = _stored(step)
-        for kept, written in ((self.results, step.result), (self.errors, step.error)):
+        if step.result is OF_ITEMS:
+            rows = [row for row in self.steps.values() if row.kind is Kind.ITEM and step_of(row.name) == name]
+            step.result, step.error = collected((row.name, row.status, self.results.get(row.name)) for row in rows)
+        for kept, written in ((self.results, step.result), (self.errors, step.error), (self.items, step.item)):
             if written is not UNCHANGED:
                 kept[name] = written
 
@@ -101,4 +119,4 @@ def _alone(_: Call) -> bool:
 def _stored(step: StepState) -> StepState:
     """A row as it comes back from a table: a copy, without what is written but never loaded."""
     following: Json = None if step.following is None else json.loads(json.dumps(step.following))
-    return replace(step, following=following, result=UNCHANGED, error=UNCHANGED)
+    return replace(step, following=following, item=UNCHANGED, result=UNCHANGED, error=UNCHANGED)

@@ -20,6 +20,7 @@ from orchestrator.moves import (
     claiming,
     controlling,
     failing,
+    items,
     limiting,
     looking,
     replacing,
@@ -167,7 +168,7 @@ OTHERS = {
     "what was in flight is forgotten": Bug(settling.settle, "drained(workflow, now)", "pass"),
     "a lost call counts as not made": Bug(looking.lose, "step.effect = Effect.UNKNOWN", "step.effect = Effect.NONE"),
     "a refusal makes an earlier time-out forgotten": Bug(
-        settling._stronger, "return max(one, other, key=order.index)", "return other if order else one"
+        items.stronger, "return max(one, other, key=order.index)", "return other if order else one"
     ),
     "undone in the order in which it was done": Bug(
         undoing.undo_order, "order.successors[name]]", "order.predecessors[name]]"
@@ -187,7 +188,7 @@ OTHERS = {
 
 ONCE_HERE = {
     "an undo for a fallback starts while the workflow waits for what is in flight": (
-        Bug(advancing.may_start, "kind is Kind.UNDO and head.draining == 0", "kind is Kind.UNDO"),
+        Bug(advancing.may_start, "kind.undoes and head.draining == 0", "kind.undoes"),
         stories.test_the_undo_before_a_fallback_waits_where_the_workflow_fails_meanwhile,
     ),
     "a join that fails begins the undoing among counts that are not right yet": (

@@ -404,7 +404,7 @@ steps:
         ("when", "secret.KEY", "reads a secret"),
         ("when", "response.status", "reads the response"),
         ("when", 5, "must be an expression"),
-        ("payload", "${item.id}", "belongs to forEach"),
+        ("payload", "${item.id}", "this step has no forEach"),
         ("payload", "${response.body}", "reads the response"),
         ("payload", "${secret}", "name one"),
         ("payload", "${steps.b.result}", "need not have run before it"),
@@ -437,8 +437,6 @@ steps:
         ("compensate", {"targetUrl": URL, "next": ["b"]}, "no field 'next'"),
         ("compensate", {"targetUrl": URL, "payload": "${steps.b.result}"}, "need not have run before it"),
         ("callback", True, "not supported by this release"),
-        ("forEach", "${context.items}", "not supported by this release"),
-        ("for_each", "${context.items}", "not supported by this release"),
         ("auth", {}, "is empty; there are bearer, basic"),
         ("auth", "Bearer x", "must be an object"),
         ("auth", {"bearer": "sk_live_1"}, "must read a secret"),
@@ -457,8 +455,7 @@ def test_a_wrong_field_of_a_step_is_told_at_its_place(field: str, value: Json, m
     """One fault, which names the field and what would be right."""
     found = faults_of(document({"a": {field: value}, "b": {}}))
     (place,) = found
-    camel = "forEach" if field == "for_each" else field
-    assert place.startswith(f"steps.a.{camel}")
+    assert place.startswith(f"steps.a.{field}")
     assert message in found[place]
 
 

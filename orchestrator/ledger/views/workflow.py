@@ -11,7 +11,7 @@ from orchestrator.ledger.tables import steps, workflows
 from orchestrator.ledger.views.snapshot import missing, snapshot
 from orchestrator.moments import iso, took_ms
 from orchestrator.states import StepStatus
-from orchestrator.workflow import undo_of
+from orchestrator.workflow import Kind, undo_of
 
 _HEAD = select(
     *(
@@ -26,10 +26,10 @@ _STEPS = select(
     *(
         steps.c[name]
         for name in (
-            "name status attempts effect tolerated started_at completed_at wake_at waiting_for result error"
+            "name status attempts effect tolerated started_at completed_at wake_at waiting_for result error items"
         ).split()
     )
-).where(steps.c.workflow_id == bindparam("id"))
+).where(steps.c.workflow_id == bindparam("id"), steps.c.kind.in_([Kind.CALL.value, Kind.UNDO.value]))
 
 
 def workflow_view(ledger: Ledger, workflow_id: str) -> Json:
@@ -76,12 +76,22 @@ def _step(name: str, rows: dict[str, Row[Any]]) -> Json:
         "tolerated": row.tolerated,
         "waitingFor": row.waiting_for if waits else None,
         "wakeAt": iso(row.wake_at) if waits else None,
+        "items": item_counts(row.items),
         "compensation": None if undo is None else _compensation(undo),
     }
 
 
 def _compensation(row: Row[Any]) -> Json:
-    return {"status": row.status, "attempts": row.attempts, "error": row.error, **_times(row)}
+    told = {"status": row.status, "attempts": row.attempts, "error": row.error, **_times(row)}
+    return told if row.items is None else told | {"items": item_counts(row.items)}
+
+
+def item_counts(items: Json) -> Json:
+    """How far a step with `forEach` is, None for any other."""
+    if items is None:
+        return None
+    counts = {name: items[name] for name in ("total", "completed", "failed")}
+    return counts | {"running": items["under_way"]}
 
 
 def _times(row: Row[Any]) -> dict[str, Json]:
