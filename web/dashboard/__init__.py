@@ -8,6 +8,7 @@ In reading order:
 - `workflow`: one workflow with its graph, timeline, steps and events; `ordering`: its buttons;
 - `streaming`: telling a browser the moment something changed;
 - `catalogue`: definitions, the canvas they become, how their steps went; `workers`: who works, what waits;
+- `clockwork`: schedules, and what webhooks were told;
 - `diagram`, `gantt`, `steps`, `filling`: from the API's JSON to what the templates draw, pure;
 - `words`: statuses, times and JSON as people read them.
 """
@@ -18,6 +19,7 @@ from orchestrator.settings import Settings
 from web.dashboard import pages, sessions, words
 from web.dashboard.board import bp as board
 from web.dashboard.catalogue import bp as catalogue
+from web.dashboard.clockwork import bp as clockwork
 from web.dashboard.ordering import bp as ordering
 from web.dashboard.streaming import bp as streaming
 from web.dashboard.workers import bp as workers
@@ -34,6 +36,6 @@ def register(app: Flask, settings: Settings) -> None:
     sessions.guard(app, bp, settings)
     words.register(bp)
     pages.register(app, bp)
-    for child in (sessions.bp, board, workflow, ordering, streaming, catalogue, workers):
+    for child in (sessions.bp, board, workflow, ordering, streaming, catalogue, clockwork, workers):
         bp.register_blueprint(child)
     app.register_blueprint(bp)

@@ -32,7 +32,7 @@ def ordered(workflow_id: UUID, verb: str) -> Response:
     try:
         shown = _rerun(workflow_id) if verb == "rerun" else _ordered(workflow_id, verb)
     except (Conflict, StartKeyReused, Unavailable) as error:
-        flash(_told(error), "problem")
+        flash(told_of(error), "problem")
         shown = str(workflow_id)
     return redirect(url_for("dashboard.workflow.shown", workflow_id=shown), 303)
 
@@ -53,7 +53,7 @@ def _rerun(workflow_id: UUID) -> str:
     return new.workflow_id
 
 
-def _told(error: OrchestratorError) -> str:
+def told_of(error: OrchestratorError) -> str:
     """The API's problem in one line."""
     problem = answer_to(error).get_json()
     return f"{problem['status']} {problem['title']}: {problem['detail']}"
