@@ -8,6 +8,7 @@ import binascii
 import ipaddress
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 from urllib.parse import parse_qsl, urlsplit
@@ -19,6 +20,7 @@ from orchestrator.urls import masked
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 LogFormat = Literal["console", "json"]
 SHORTEST_API_KEY = 16
+_UNITS = {"s": 1, "m": 60, "h": 3_600}
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\Z")
 
 
@@ -186,6 +188,25 @@ def duration(least: float, most: float) -> Callable[[str], float]:
         return seconds
 
     return read
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many in so many seconds."""
+
+    count: int
+    seconds: int
+
+    def __str__(self) -> str:
+        return f"{self.count}/{next(unit for unit, seconds in _UNITS.items() if seconds == self.seconds)}"
+
+
+def rate(text: str) -> Rate:
+    """Such as `100/s`, `600/m` or `5000/h`."""
+    found = re.fullmatch(r"([1-9][0-9]{0,8})/([smh])", text)
+    if found is None:
+        raise ValueError(f"{text!r} is no rate; write such as 100/s, 600/m or 5000/h")
+    return Rate(int(found[1]), _UNITS[found[2]])
 
 
 def log_format(text: str) -> LogFormat:

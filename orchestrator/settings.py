@@ -30,6 +30,7 @@ NAMES = (
     "DEFINITIONS",
     "DATA",
     "API_KEYS",
+    "START_RATE",
     "ENCRYPTION_KEY",
     "PUBLIC_URL",
     "NOTIFY",
@@ -83,6 +84,7 @@ class Settings:
     seconds: how long finished workflows are kept (None: for ever), and after how long without an event an unfinished
     one counts as stuck. `metrics_port` is where a worker process shows its metrics; of several on one host the second
     takes the next port, and so on. `traces` names OpenTelemetry's exporters, by its own OTEL_… variables.
+    `start_rate` bounds how often one client may start workflows (None: not at all).
     """
 
     database_url: str
@@ -92,6 +94,7 @@ class Settings:
     vars: Mapping[str, str] = field(default_factory=dict)
     secrets: Secrets = field(default_factory=Secrets)
     api_keys: tuple[ApiKey, ...] = ()
+    start_rate: texts.Rate | None = None
     encryption_key: str | None = None
     public_url: str | None = None
     notify: tuple[str, ...] = ()
@@ -120,6 +123,7 @@ class Settings:
             vars=MappingProxyType(reading.family("VAR_")),
             secrets=Secrets(reading.family("SECRET_")),
             api_keys=reading.get("API_KEYS", texts.api_keys, ()),
+            start_rate=reading.get("START_RATE", texts.rate, None),
             encryption_key=reading.get("ENCRYPTION_KEY", texts.encryption_key, None),
             public_url=reading.get("PUBLIC_URL", texts.public_url, None),
             notify=reading.get("NOTIFY", texts.notify, ()),

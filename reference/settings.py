@@ -12,6 +12,8 @@ MEANINGS = {
     "DATA": "The data folder: the SQLite ledger, the embedded Redis, logs, a key that was made here.",
     "API_KEYS": "Keys of the API, comma-separated, each with scopes after a colon where it may not do everything. "
     "Needed to listen on anything but loopback.",
+    "START_RATE": "How often one client (one API key, or one address where there are none) may start workflows: "
+    "`100/s`, `600/m` or `5000/h`. Beyond it 429 with `Retry-After`.",
     "ENCRYPTION_KEY": "For sensitive fields: 32 bytes in base64, the same on every host; older keys after it.",
     "PUBLIC_URL": "Where services, and people who are notified, reach the web process.",
     "NOTIFY": "Where ops are told: Apprise's URLs or webhooks, separated by commas or spaces.",
@@ -38,6 +40,7 @@ _DEPENDS = {
     "ENCRYPTION_KEY": "made in the data folder",
     "PROCESSES": "as many as processors, 4 at most",
     "RETENTION": "for ever",
+    "START_RATE": "no bound",
 }
 
 

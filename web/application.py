@@ -17,6 +17,7 @@ from web import (
     health,
     metrics,
     openapi,
+    pacing,
     problems,
     schedules,
     starting,
@@ -64,6 +65,7 @@ def create_app(
     app.extensions[EXTENSION] = parts
     problems.register(app)
     guarding.register(app, parts.settings)
+    pacing.register(app, parts.settings)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     starting.register_entries(app, parts.definitions)

@@ -13,6 +13,7 @@ from orchestrator.ledger.starting import Start, Started
 from orchestrator.ledger.starting_many import MOST, start_many
 from orchestrator.ledger.views.summary import PROCESSING
 from web.bodies import json_object
+from web.pacing import count_starts
 from web.parts import parts
 from web.starting import Key, start_key
 
@@ -32,6 +33,7 @@ def batch(name: str, wanted: Callable[[dict[str, Json], Key], tuple[Definition, 
     """
     request.max_content_length = MOST_BYTES
     items = _items(json_object(), name)
+    count_starts(len(items) - 1)  # the request itself counts as one
     keys = _keys(items)
     starts: list[tuple[Definition, Start]] = []
     faults: list[Fault] = []

@@ -42,6 +42,7 @@ _START = {
     413: "The body is longer than 1,000,000 bytes.",
     415: "The body is not said to be JSON.",
     422: "The context does not fit (`faults` lists why), or the start key came with another body before.",
+    429: "This client starts too often; `Retry-After` says when to come back.",
 }
 
 

@@ -107,6 +107,13 @@ def test_numbers_and_levels() -> None:
     assert (settings.max_answer_bytes, settings.log_level) == (5_000_000, "DEBUG")
 
 
+def test_a_rate_is_so_many_in_a_time() -> None:
+    """And is said again as it was written."""
+    settings = read(START_RATE="600/m")
+    assert settings.start_rate is not None
+    assert (settings.start_rate.count, settings.start_rate.seconds, str(settings.start_rate)) == (600, 60, "600/m")
+
+
 def test_durations_are_seconds() -> None:
     """Without ORCHESTRATOR_RETENTION nothing is ever deleted."""
     assert (read().retention, read().stuck_after) == (None, 3600)
@@ -157,6 +164,8 @@ def test_a_comma_within_a_url_for_notices_separates_nothing() -> None:
         ("MAX_ANSWER_BYTES", "1MB", "'1MB' is not a whole number from 1000"),
         ("LOG_LEVEL", "loud", "'loud' is no level; one of DEBUG, INFO"),
         ("LOG_FORMAT", "xml", "'xml' is no format; one of console, json"),
+        ("START_RATE", "100", "'100' is no rate; write such as 100/s"),
+        ("START_RATE", "0/s", "'0/s' is no rate"),
         ("RETENTION", "90", "'90' is not a duration from 1m to 36500d; write such as 90s"),
         ("RETENTION", "0d", "'0d' is not a duration from 1m"),
         ("STUCK_AFTER", "soon", "'soon' is not a duration from 1s"),

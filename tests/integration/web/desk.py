@@ -20,6 +20,7 @@ from orchestrator.moves.settling import Settled
 from orchestrator.outcome import Completed, Failed, Outcome, StepError
 from orchestrator.reading import read_document, read_folder
 from orchestrator.sealing import Sealer
+from orchestrator.setting_texts import rate
 from orchestrator.settings import Settings
 from orchestrator.states import Effect
 from orchestrator.workflow import Publication
@@ -51,7 +52,9 @@ ODD = {
 class Desk:
     """The app over a database, its client, and what the app wanted sent."""
 
-    def __init__(self, database_url: str, folder: Path, api_keys: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, database_url: str, folder: Path, api_keys: tuple[str, ...] = (), start_rate: str | None = None
+    ) -> None:
         settings = Settings(
             database_url=database_url,
             redis_url="redis://127.0.0.1:1/0",
@@ -59,6 +62,7 @@ class Desk:
             data=folder,
             encryption_key=KEY,
             api_keys=tuple(api_key(key) for key in api_keys),
+            start_rate=None if start_rate is None else rate(start_rate),
         )
         odd = read_document(ODD)
         self.sent: list[Publication] = []

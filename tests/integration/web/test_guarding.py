@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.setting_texts import Rate
 from tests.integration.web.desk import ORDER, Desk
+from web.pacing import Pace
 
 
 def test_a_name_that_somebody_leads_here_is_refused(sqlite_desk: Desk) -> None:
@@ -121,3 +123,31 @@ def test_a_key_that_comes_twice_is_refused_with_its_place(sqlite_desk: Desk) -> 
         answer = sqlite_desk.client.post("/api/workflows", data=text, content_type="application/json")
         assert answer.status_code == 400
         assert answer.json["faults"] == [{"place": place, "message": "is given twice in one object"}]
+
+
+def test_a_client_that_starts_too_often_is_told_when_to_come_back(sqlite_url: str, tmp_path: Path) -> None:
+    """Each key by itself; reading and ordering are free; several starts in one request count as several."""
+    desk = Desk(sqlite_url, tmp_path, tuple(KEYS.values()), "3/m")
+    for _ in range(3):
+        assert desk.client.post("/api/process-order", json=ORDER, headers=bearing("start")).status_code == 202
+    refused = desk.client.post("/api/process-order", json=ORDER, headers=bearing("start"))
+    assert refused.status_code == 429
+    assert "3/m" in refused.json["detail"]
+    assert 1 <= int(refused.headers["Retry-After"]) <= 120
+    assert desk.client.get("/api/workflows", headers=bearing("start")).status_code == 200
+    one = {"type": "order-processing", "context": ORDER}
+    several = desk.client.post("/api/workflows/batch", json={"workflows": [one] * 4}, headers=bearing("read"))
+    assert several.status_code == 429
+    assert len(desk.client.get("/api/workflows", headers=bearing("read")).json["workflows"]) == 3
+    desk.close()
+
+
+def test_all_web_processes_count_together(redis_url: str) -> None:
+    """As long as Redis answers; without it each counts by itself."""
+    here, there = Pace(Rate(2, 60), redis_url), Pace(Rate(2, 60), redis_url)
+    assert [here.refused("me", 1), there.refused("me", 1)] == [None, None]
+    waits = [here.refused("me", 1), there.refused("me", 1)]
+    assert all(wait is not None and 0 < wait <= 120 for wait in waits)
+    assert there.refused("you", 2) is None
+    alone = Pace(Rate(1, 60), "redis://127.0.0.1:1/0")
+    assert (alone.refused("me", 1), alone.refused("me", 1) is None) == (None, False)
