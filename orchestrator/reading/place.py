@@ -19,7 +19,7 @@ class Faults:
 
     def __init__(self, source: str | None = None, lines: dict[Path, int] | None = None) -> None:
         self.source = source
-        self._lines = {} if lines is None else lines
+        self.lines = {} if lines is None else lines
         self._found: list[Fault] = []
         self._suggestions = MAX_SUGGESTIONS
 
@@ -33,8 +33,8 @@ class Faults:
 
     def moved(self, written: Path, path: Path) -> None:
         """What is `written` there is spoken of as `path`."""
-        if (line := self._lines.get(written)) is not None:
-            self._lines[path] = line
+        if (line := self.lines.get(written)) is not None:
+            self.lines[path] = line
 
     def suggestion(self, name: str, names: Iterable[str]) -> str:
         """`; did you mean 'charge'?` where one of `names` is close to `name`, else nothing."""
@@ -57,10 +57,10 @@ class Faults:
     def line_of(self, path: Path) -> int | None:
         """The line on which `path` stands, or what holds it."""
         while path:
-            if (line := self._lines.get(path)) is not None:
+            if (line := self.lines.get(path)) is not None:
                 return line
             path = path[:-1]
-        return self._lines.get(())
+        return self.lines.get(())
 
 
 class Place:
