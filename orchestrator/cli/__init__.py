@@ -11,6 +11,7 @@ In reading order:
 - `celery_worker`, `only_ours`: one worker process; `attendance`, `asking`: whether it and the web process are there;
 - `demo`, `demo_runs`: all of it for a newcomer;
 - `definitions`, `known`, `wants`: definitions, and what they want of the environment; `trying`: their test cases;
+- `importing`: those of others;
 - `migrate`;
 - `doctor`, which makes the `checks`.
 
@@ -26,6 +27,7 @@ from orchestrator.cli.definitions import plan, schema, validate
 from orchestrator.cli.demo import demo
 from orchestrator.cli.doctor import doctor
 from orchestrator.cli.group import Sections
+from orchestrator.cli.importing import import_
 from orchestrator.cli.migrate import migrate
 from orchestrator.cli.orders import cancel, pause, rerun, resume, retry
 from orchestrator.cli.schedules import schedules
@@ -49,7 +51,7 @@ orchestrator.add("Run", demo, up, web, worker)
 orchestrator.add(
     "Workflows", start, list_, show, events, why, cancel, pause, resume, retry, rerun, record, schedules, webhooks
 )
-orchestrator.add("Definitions", validate, plan, test, schema)
+orchestrator.add("Definitions", validate, plan, test, import_, schema)
 orchestrator.add("Installation", migrate, doctor)
 
 
