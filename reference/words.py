@@ -21,6 +21,7 @@ MEANINGS = {
     "step.completed": "Its call was a success; its result is kept.",
     "step.retrying": "An attempt failed and another one is made: after `delayMs`.",
     "step.failed": "It failed for good.",
+    "step.expanded": "Its list is there: a row for each item.",
     "step.skipped": "It is not called: `reason` says why.",
     "step.late": "An answer came for an attempt that was over: it changes nothing.",
     "step.lost": "Its worker died or was cut off; it is called again with the same key, where that is safe.",
