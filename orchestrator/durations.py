@@ -13,6 +13,14 @@ def seconds_in(text: str) -> float | None:
     return float(found[1]) * _SECONDS[found[2]] if found else None
 
 
+def rate_text(rate: float) -> str:
+    """So many a second in the smallest unit that gives a whole number: `100/s`, `90/m`, `7/h`."""
+    for letter, seconds in (("s", 1), ("m", 60), ("h", 3600)):
+        if abs(rate * seconds - round(rate * seconds)) < 1e-6:
+            return f"{round(rate * seconds)}/{letter}"
+    return f"{rate * 3600:g}/h"
+
+
 def span(seconds: float) -> str:
     """Seconds in the largest unit that gives a whole number."""
     for size, letter in _SPANS:

@@ -11,7 +11,7 @@ from orchestrator.reading.schedule_kinds import ScheduleKind
 from orchestrator.single_call import MOST_RETRIES, RETRIES, TIMEOUT
 from web import parameters
 from web.parameters import Parameter
-from web.schemas import BESIDE, CONTEXT, ref, rows
+from web.schemas import BESIDE, CONTEXT, TEXT, ref, rows
 
 JSON = "application/json"
 
@@ -136,6 +136,14 @@ _BULK: Json = {
     "additionalProperties": False,
 }
 
+_NO_LIMIT = {404: "There is no such limit."}
+_FOR: Json = {
+    "type": "object",
+    "required": ["for"],
+    "properties": {"for": {"type": ["number", "string"], "description": "Seconds, or such as 15m."}},
+    "additionalProperties": False,
+}
+
 OPERATIONS: dict[str, Operation] = {
     "starting.started": start_of(_WISH, "Start a workflow by type, or with a definition that comes along"),
     "starting_many.started": _batch("workflows", _WISH, "Start up to 1,000 workflows: all of them, or none"),
@@ -243,6 +251,45 @@ OPERATIONS: dict[str, Operation] = {
         202,
         problems=_NO_SCHEDULE,
         scope=Scope.START,
+    ),
+    "limits.listed": Operation(
+        "limits",
+        "Every limit with its usage",
+        {"type": "object", "required": ["limits"], "properties": {"limits": rows(ref("Limit"))}},
+    ),
+    "limits.one": Operation("limits", "One limit with its usage", ref("Limit"), problems=_NO_LIMIT),
+    "limits.put": Operation(
+        "limits",
+        "Set what holds for a key, such as a host, whatever definitions say",
+        ref("Limit"),
+        body={JSON: ref("Allowance")},
+        problems={status: _START[status] for status in (400, 413, 415)}
+        | {422: "Fields are wrong; `faults` lists them."},
+        scope=Scope.OPERATE,
+    ),
+    "limits.deleted": Operation(
+        "limits",
+        "Take back what was set: what definitions say holds, or nothing",
+        {"type": "object", "required": ["key", "setBy"], "properties": {"key": TEXT, "setBy": {"type": "null"}}},
+        problems=_NO_LIMIT,
+        scope=Scope.OPERATE,
+    ),
+    "limits.opened": Operation(
+        "limits",
+        "Let no call in for a while; then one probes",
+        ref("Limit"),
+        body={JSON: _FOR},
+        problems={status: _START[status] for status in (400, 413, 415)}
+        | _NO_LIMIT
+        | {422: "Fields are wrong; `faults` lists them."},
+        scope=Scope.OPERATE,
+    ),
+    "limits.closed": Operation(
+        "limits",
+        "Let calls in again",
+        ref("Limit"),
+        problems=_NO_LIMIT | {400: "A body was sent."},
+        scope=Scope.OPERATE,
     ),
     "webhooks.listed": Operation(
         "webhooks", "The delivery log, newest first", ref("Deliveries"), query=parameters.DELIVERIES

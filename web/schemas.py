@@ -2,6 +2,7 @@
 
 from orchestrator.jsontype import Json
 from orchestrator.ledger.views.deliveries import STANDINGS
+from orchestrator.reading.fields import ALLOWANCE
 from orchestrator.rhythm import CATCH_UPS
 from orchestrator.schema import definition_schema
 from orchestrator.states import Compensation, Effect, StepStatus, WorkflowStatus
@@ -135,6 +136,21 @@ SCHEMAS: dict[str, Json] = {
             record(workflowId=ID, type=TEXT, status=STATUS, compensation=COMPENSATION, error=ERROR, **_LIFE)
         ),
         nextCursor=CURSOR,
+    ),
+    "Allowance": ALLOWANCE.schema(),
+    "Limit": record(
+        key=TEXT,
+        setBy=MAYBE_TEXT,
+        concurrency=MAYBE_WHOLE,
+        rate=MAYBE_TEXT,
+        circuit={"type": ["object", "null"]},
+        inUse=WHOLE,
+        waiting=WHOLE,
+        waitingSince=MAYBE_TIME,
+        state={"enum": ["closed", "open", "half-open"]},
+        openUntil=MAYBE_TIME,
+        recent={"type": "string", "description": "The last calls: `.` went well, `x` failed."},
+        usedAt=TIME,
     ),
     "BulkAnswer": record(
         action=TEXT,

@@ -13,7 +13,7 @@ In reading order:
 - `definitions`, `known`, `wants`: definitions, and what they want of the environment; `trying`: their test cases;
 - `importing`: those of others;
 - `migrate`;
-- `doctor`, which makes the `checks`.
+- `limits`; `doctor`, which makes the `checks`.
 
 Commands import what they need when they are called, so that `orchestrator --help` answers at once.
 """
@@ -28,6 +28,7 @@ from orchestrator.cli.demo import demo
 from orchestrator.cli.doctor import doctor
 from orchestrator.cli.group import Sections
 from orchestrator.cli.importing import import_
+from orchestrator.cli.limits import limits
 from orchestrator.cli.migrate import migrate
 from orchestrator.cli.orders import cancel, pause, rerun, resume, retry
 from orchestrator.cli.schedules import schedules
@@ -52,7 +53,7 @@ orchestrator.add(
     "Workflows", start, list_, show, events, why, cancel, pause, resume, retry, rerun, record, schedules, webhooks
 )
 orchestrator.add("Definitions", validate, plan, test, import_, schema)
-orchestrator.add("Installation", migrate, doctor)
+orchestrator.add("Installation", limits, migrate, doctor)
 
 
 def main() -> None:

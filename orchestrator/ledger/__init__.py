@@ -7,6 +7,9 @@ definitions   each version of a definition, kept for as long as a workflow uses 
 book          `Ledger`: moves applied in one transaction
 starting      a new workflow, once for each start key
 clerk         the moves of many threads in one transaction
+slots         who has a slot of a limit, who waits for one
+limiting      claiming a step that needs one
+allowances    what a person says of a limit
 materials     what a claimed step's request is made of
 collecting    what a completed step with `forEach` gives
 outputs       what a completed workflow puts out

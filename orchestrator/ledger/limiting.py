@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from orchestrator.definition import Call, Definition
 from orchestrator.errors import ExpressionError, Unavailable
@@ -35,7 +35,9 @@ PATIENCE = 15.0
 """Seconds for which a claim is made again while the database is away. Later the reconciler brings the step again."""
 
 FORGOTTEN_AFTER = 86_400.0
-"""Seconds after which a limit that no definition's step has asked for, and that nobody set, is deleted."""
+"""Seconds after which a limit that no call has changed, and that nobody set, is deleted: keys may be many."""
+
+FORGETS_EVERY = 600.0
 
 
 class Limiter:
@@ -51,6 +53,7 @@ class Limiter:
         self._hosts: frozenset[str] = frozenset()
         self._held: set[Key] = set()
         self._lock = threading.Lock()
+        self._forgets_at = 0.0
         ledger.limited = self.needs_slot
 
     def needs_slot(self, call: Call) -> bool:
@@ -116,6 +119,10 @@ class Limiter:
         woken = [key for key in sorted(keys) if self._tidy(key)]
         if woken:
             self._hurry()
+        if now > self._forgets_at:
+            self._forgets_at = now + FORGETS_EVERY
+            with self._ledger.database.transaction() as connection:
+                connection.execute(_UNUSED, {"before": now - FORGOTTEN_AFTER})
         return 1.0
 
     def _tidy(self, key: str) -> bool:
@@ -231,9 +238,14 @@ class ClaimSlot:
 
 def checked_key(key: str) -> str:
     """A key as it can be shown and named in a URL; raises ExpressionError where it is none."""
-    if not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable() and not set(key) & set(" /?#%\\")):
+    if not is_key(key):
         raise ExpressionError(f"limit.key must be 1 to {LONGEST_KEY} visible ASCII characters without / ? # % or \\")
     return key
+
+
+def is_key(key: str) -> bool:
+    """Whether a text may be the key of a limit."""
+    return 0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable() and not set(key) & set(" /?#%\\")
 
 
 def host_of(url: Template, scope: Mapping[str, Json]) -> str | None:
@@ -269,4 +281,9 @@ def _scope(materials: Materials, variables: Mapping[str, str]) -> dict[str, Json
 
 
 _SET = select(limits.c.key).where(limits.c.set_by.is_not(None))
+_UNUSED = delete(limits).where(
+    limits.c.set_by.is_(None),
+    limits.c.used_at < bindparam("before"),
+    limits.c.key.not_in(select(slots.c.key)),
+)
 _TO_TIDY = select(slots.c.key).where(slots.c.begins_at.is_(None) | STALE).distinct()

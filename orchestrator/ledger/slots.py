@@ -119,6 +119,12 @@ class Gate:
         """Free the slots whose attempt is over or lost, and those that nobody came for."""
         self._connection.execute(_STALE, {"key": self.key, "now": self._now})
 
+    def has_slots(self) -> bool:
+        """Whether anybody holds one or waits for one."""
+        return (
+            self._connection.execute(select(slots.c.step).where(slots.c.key == self.key).limit(1)).first() is not None
+        )
+
     def close(self) -> None:
         """Write the gauge."""
         if self.gauge != self._was:

@@ -12,6 +12,7 @@ In reading order:
 - `place`: where a reader stands, and the faults so far.
 """
 
+from orchestrator.reading.building import read_allowance
 from orchestrator.reading.definitions import read_definition, read_document, read_file, read_folder
 
-__all__ = ["read_definition", "read_document", "read_file", "read_folder"]
+__all__ = ["read_allowance", "read_definition", "read_document", "read_file", "read_folder"]

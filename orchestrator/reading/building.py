@@ -20,7 +20,8 @@ from orchestrator.jsontype import Json
 from orchestrator.limits import Allowance, Circuit
 from orchestrator.reading.canonical import version_of
 from orchestrator.reading.edges import After, Drafts
-from orchestrator.reading.fields import COMPENSATION_RETRIES, STEP_RETRIES
+from orchestrator.reading.fields import ALLOWANCE, COMPENSATION_RETRIES, STEP_RETRIES
+from orchestrator.reading.place import Faults, Place
 from orchestrator.rhythm import Rhythm
 
 _RETRY = {"delay": "delay", "factor": "factor", "maxDelay": "max_delay", "jitter": "jitter", "budget": "budget"}
@@ -84,6 +85,16 @@ def _call(draft: Mapping[str, Json], retries: int) -> Call:
         limit=None if "limit" not in draft else _limit(draft["limit"]),
         **{_CALL[name]: value for name, value in draft.items() if name in _CALL},
     )
+
+
+def read_allowance(document: Json) -> Allowance:
+    """What a limit allows that a person set; raises DefinitionError with every fault."""
+    faults = Faults()
+    fields = ALLOWANCE.read(ALLOWANCE.settled(document, Place(faults)), Place(faults))
+    if not fields and not faults:
+        Place(faults).fault("must say concurrency, rate or circuit")
+    faults.raise_any()
+    return allowance_of(fields)
 
 
 def _limit(draft: Mapping[str, Json]) -> Limit:

@@ -77,12 +77,16 @@ CIRCUIT = Group(
     },
 )
 
+_ALLOWANCE = {
+    "concurrency": Field("How many calls may be made at once, over all workers.", Whole(1, 10_000)),
+    "rate": Field("How many calls may be begun in a time, such as 100/s, 600/m or 5000/h.", Rate()),
+    "circuit": Field("Hold calls back for a while where the service fails.", CIRCUIT),
+}
+ALLOWANCE = Group(_ALLOWANCE)
 LIMIT = Group(
     {
         "key": Field("What the calls are counted by. Left out: the host that is called.", TextTemplate(DECIDING)),
-        "concurrency": Field("How many calls may be made at once, over all workers.", Whole(1, 10_000)),
-        "rate": Field("How many calls may be begun in a time, such as 100/s, 600/m or 5000/h.", Rate()),
-        "circuit": Field("Hold calls back for a while where the service fails.", CIRCUIT),
+        **_ALLOWANCE,
     },
 )
 

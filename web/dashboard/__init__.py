@@ -7,7 +7,8 @@ In reading order:
 - `board`: all workflows, found by filters; those that need a person first;
 - `workflow`: one workflow with its graph, timeline, steps and events; `ordering`: its buttons;
 - `streaming`: telling a browser the moment something changed;
-- `catalogue`: definitions, the canvas they become, how their steps went; `workers`: who works, what waits;
+- `catalogue`: definitions, the canvas they become, how their steps went;
+- `limiting`: limits and circuits; `workers`: who works, what waits;
 - `clockwork`: schedules, and what webhooks were told;
 - `diagram`, `gantt`, `steps`, `filling`: from the API's JSON to what the templates draw, pure;
 - `words`: statuses, times and JSON as people read them.
@@ -20,6 +21,7 @@ from web.dashboard import pages, sessions, words
 from web.dashboard.board import bp as board
 from web.dashboard.catalogue import bp as catalogue
 from web.dashboard.clockwork import bp as clockwork
+from web.dashboard.limiting import bp as limiting
 from web.dashboard.ordering import bp as ordering
 from web.dashboard.streaming import bp as streaming
 from web.dashboard.workers import bp as workers
@@ -36,6 +38,6 @@ def register(app: Flask, settings: Settings) -> None:
     sessions.guard(app, bp, settings)
     words.register(bp)
     pages.register(app, bp)
-    for child in (sessions.bp, board, workflow, ordering, streaming, catalogue, clockwork, workers):
+    for child in (sessions.bp, board, workflow, ordering, streaming, catalogue, clockwork, limiting, workers):
         bp.register_blueprint(child)
     app.register_blueprint(bp)

@@ -13,6 +13,7 @@ why          the same, with the rows fetched
 versions     versions of a definition that the ledger keeps
 pulse        whether anything about a workflow has changed
 statistics   how a type's last workflows and their steps went
+limits       how many calls may go where, and how that stands
 attendance   the workers, and what waits for them
 
 Sensitive fields are masked in what the ledger stores of a context: a view has nothing to hide and no key to open.
@@ -21,6 +22,7 @@ Sensitive fields are masked in what the ledger stores of a context: a view has n
 from orchestrator.ledger.views.attendance import attendance
 from orchestrator.ledger.views.counting import counts
 from orchestrator.ledger.views.history import events_page
+from orchestrator.ledger.views.limits import limit_view, limits_view
 from orchestrator.ledger.views.listing import Filters, workflows_page
 from orchestrator.ledger.views.pulse import Pulse, pulse
 from orchestrator.ledger.views.searching import found_page
@@ -39,6 +41,8 @@ __all__ = [
     "events_page",
     "found_page",
     "kept_definition",
+    "limit_view",
+    "limits_view",
     "pulse",
     "statistics",
     "summary_view",

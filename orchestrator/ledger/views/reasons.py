@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.jsontype import Json
 from orchestrator.moments import iso
-from orchestrator.states import FINAL, Compensation, StepStatus, WorkflowStatus
+from orchestrator.states import FINAL, Compensation, StepStatus, Waiting, WorkflowStatus
 from orchestrator.workflow import START, Kind, StepState, undone_by
 
 
@@ -109,6 +109,18 @@ def _of_step(standing: Standing, step: StepState) -> Reason:
     match step.status:
         case StepStatus.RUNNING:
             return _running(standing, step)
+        case StepStatus.WAITING if step.waiting_for == Waiting.LIMIT:
+            return Reason(
+                "its turn: as many calls are made, or were begun, as its limit allows",
+                "the end of another call, which wakes the step that waited longest; or a higher limit",
+                step.name,
+            )
+        case StepStatus.WAITING if step.waiting_for == Waiting.CIRCUIT:
+            return Reason(
+                "its service to recover: the circuit is open, as calls to it failed",
+                "a probe that succeeds, which is made by itself; or `orchestrator limits close`",
+                step.name,
+            )
         case StepStatus.WAITING if step.waiting_for == START:
             return Reason("its time: the start was put off", "the time; or cancel", step.name, step.wake_at)
         case StepStatus.WAITING:
