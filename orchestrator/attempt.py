@@ -3,7 +3,7 @@
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -21,7 +21,7 @@ from orchestrator.ledger.materials import Materials
 from orchestrator.ledger.presence import SILENCE, STEADY
 from orchestrator.limits import speaks_for
 from orchestrator.moves.claiming import Refusal
-from orchestrator.moves.move import Settle
+from orchestrator.moves.move import Claim, Settle
 from orchestrator.moves.settling import NO_CALL, Settled
 from orchestrator.outcome import Answer, Expanded, Failed, NoAnswer, Outcome, Skipped, StepError
 from orchestrator.request import Surroundings, request_for, scope_of, shown
@@ -61,8 +61,8 @@ class Bench:
     """What a worker process makes attempts with.
 
     `publish` sends messages and never raises for a broker that is away; `parked` is told that something waits;
-    `standing` knows whether the worker was taken for dead;
-    `limiter` gives slots to steps that are limited.
+    `standing` knows whether the worker was taken for dead; `goes_on` says whether it may take a workflow's next step
+    without waiting for its message; `limiter` gives slots to steps that are limited.
     """
 
     name: str
@@ -71,28 +71,71 @@ class Bench:
     around: Surroundings
     publish: Publish
     parked: Callable[[], None] = lambda: None
+    goes_on: Callable[[], bool] = lambda: True
     standing: Standing = field(default_factory=lambda: Standing(SILENCE, STEADY))
     limiter: Limiter | None = None
 
 
-def attempt(bench: Bench, workflow_id: str, step: str) -> Settled | Refusal:
-    """Make one attempt of the step, if it may be made now; what follows from it is recorded and sent."""
+@dataclass(slots=True)
+class Line:
+    """The steps that the canvas would bring next, one message each; the first `taken` need none any more."""
+
+    steps: Sequence[str] = ()
+    taken: int = 0
+
+    def next(self) -> str | None:
+        """The step that comes after those which were taken."""
+        return self.steps[self.taken] if self.taken < len(self.steps) else None
+
+    @property
+    def last(self) -> str | None:
+        """The last one that was taken."""
+        return self.steps[self.taken - 1] if self.taken else None
+
+
+def attempt(bench: Bench, workflow_id: str, step: str, line: Line | None = None) -> Settled | Refusal:
+    """Make one attempt of the step, if it may be made now; what follows from it is recorded and sent.
+
+    Then the same with the steps of the `line`, as far as each may be made at once. The reply is that of the last.
+    """
+    line = line or Line()
     still_ours = bench.standing.from_now()
     taken = _taken(bench, workflow_id, step)
-    claimed = taken.reply
-    if not isinstance(claimed, Materials):
+    if not isinstance(taken.reply, Materials):
         bench.publish(taken.publication)
-        return claimed or Refusal.UNKNOWN
-    outcome, called = _safely(bench, claimed, still_ours)
-    share = random.random()  # noqa: S311 - jitter, not a secret
-    settle = Settle(workflow_id, step, claimed.attempt, outcome, share, called)
-    # The call was made: its outcome is worth waiting for a database that is away for a while.
-    made = bench.clerk.settle(settle, patience=SETTLE_PATIENCE)
-    _give_back(bench, claimed, outcome)
+        return taken.reply or Refusal.UNKNOWN
+    materials = taken.reply
+    while True:
+        outcome, called = _safely(bench, materials, still_ours)
+        share = random.random()  # noqa: S311 - jitter, not a secret
+        settle = Settle(workflow_id, materials.step.name, materials.attempt, outcome, share, called)
+        still_ours = bench.standing.from_now()
+        settled, following = _settle(bench, settle, line)
+        _give_back(bench, materials, outcome)
+        if following is None:
+            return settled
+        line.taken += 1
+        materials = following
+
+
+def _settle(bench: Bench, settle: Settle, line: Line) -> tuple[Settled, Materials | None]:
+    """Record the outcome; take the next step of the line with the same commit, and give its materials, if that may be.
+
+    The call was made: its outcome is worth waiting for a database that is away for a while.
+    """
+    following = line.next() if bench.goes_on() else None
+    if following is None:
+        made, taken = bench.clerk.settle(settle, patience=SETTLE_PATIENCE), None
+    else:
+        claim = Claim(settle.workflow_id, following, bench.name)
+        made, taken = bench.clerk.proceed(settle, claim, patience=SETTLE_PATIENCE)
     bench.publish(made.publication)
+    if taken is not None:
+        bench.publish(taken.publication)
     if made.reply is Settled.PARKED:
         bench.parked()
-    return made.reply if made.reply is not None else Settled.LATE
+    settled = made.reply if made.reply is not None else Settled.LATE
+    return settled, taken.reply if taken is not None and isinstance(taken.reply, Materials) else None
 
 
 def _taken(bench: Bench, workflow_id: str, step: str) -> Made[Materials | Refusal]:

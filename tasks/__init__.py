@@ -6,6 +6,7 @@ send         the other: a wide workflow's first messages
 canvas       fragments of the plan → chains, groups and chords
 dispatch     sending them, which may fail without harm
 bench        what a worker process holds: ledger, HTTP session, its name
+going_on     whether a worker may take a workflow's next step at once
 queue        which messages wait
 metering     what this process counts, and the port where it shows that
 heart        the thread that shows that this worker lives

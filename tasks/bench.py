@@ -24,6 +24,7 @@ from orchestrator.settings import Settings
 from orchestrator.standing import Standing
 from tasks.app import app
 from tasks.dispatch import Dispatch
+from tasks.going_on import may_go_on
 from tasks.heart import Heart
 from tasks.metering import count, serve
 from tasks.queue import RedisQueue
@@ -69,8 +70,9 @@ def _set_up() -> Held:
         pool_size=settings.concurrency, max_answer_bytes=settings.max_answer_bytes, allow_hosts=settings.allow_hosts
     )
     around = Surroundings(settings.vars, settings.secrets, Sealer(settings.key().split(",")))
+    clerk = Clerk(ledger)
     limiter = Limiter(ledger, name, reconciler.hurry)
-    bench = Bench(name, Clerk(ledger), caller, around, publish, reconciler.hurry, standing, limiter)
+    bench = Bench(name, clerk, caller, around, publish, reconciler.hurry, may_go_on, standing, limiter)
     count(settings, ledger.database)
     traces.begin(settings)
     tending = tended(settings, ledger, limiter, publish)

@@ -1,8 +1,12 @@
 """The one task: an attempt of a step. What it returns or raises is for Celery and Flower: the ledger has decided."""
 
+from collections.abc import Mapping, Sequence
+
+from celery import Task
 from celery.exceptions import Ignore
 
-from orchestrator.attempt import attempt
+from orchestrator.attempt import Line, attempt
+from orchestrator.jsontype import Json
 from orchestrator.moves.claiming import Refusal
 from orchestrator.moves.settling import Settled
 from tasks.app import app
@@ -13,17 +17,36 @@ class StepFailed(Exception):
     """The step failed for good. Carries no payload: Celery's tools show its text."""
 
 
-@app.task(name="orchestrator.step", throws=(StepFailed,), ignore_result=True, shared=False)
-def step(workflow_id: str, name: str) -> None:
-    """Attempt the step.
+NAME = "orchestrator.step"
+
+
+@app.task(name=NAME, bind=True, throws=(StepFailed,), ignore_result=True, shared=False)
+def step(self: Task, workflow_id: str, name: str) -> None:
+    """Attempt the step, and those that follow it in its chain, as far as they may be attempted at once.
 
     Returns where its canvas may go on, raises StepFailed (an expected failure: no traceback) where the step has
     failed, and Ignore where this message had no effect or the step will be brought again by the ledger.
     """
-    match attempt(held().bench, workflow_id, name):
+    chain = self.request.chain or []
+    line = Line(_names(chain, workflow_id))
+    reply = attempt(held().bench, workflow_id, name, line)
+    # Celery brings what is left of the chain, its last entry first.
+    del chain[len(chain) - line.taken :]
+    match reply:
         case Settled.COMPLETED | Settled.SKIPPED | Settled.TOLERATED | Refusal.PASSED:
             return
         case Settled.FAILED:
-            raise StepFailed(f"{name} failed: see workflow {workflow_id}")
+            raise StepFailed(f"{line.last or name} failed: see workflow {workflow_id}")
         case _:
             raise Ignore
+
+
+def _names(chain: Sequence[Mapping[str, Json]], workflow_id: str) -> list[str]:
+    """The steps that follow one by one, up to the first group or chord."""
+    names = []
+    for signature in reversed(chain):
+        # What a chord counts must return to it.
+        if signature["task"] != NAME or "chord" in signature["options"] or signature["args"][0] != workflow_id:
+            break
+        names.append(str(signature["args"][1]))
+    return names

@@ -10,7 +10,7 @@ gives its step to one thread only, as the clerk knows which steps are in its thr
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from orchestrator import meters
@@ -19,8 +19,8 @@ from orchestrator.ledger.book import Ledger, Made, log_all
 from orchestrator.ledger.materials import Gathering, Materials
 from orchestrator.ledger.scopes import Key, ReadSteps
 from orchestrator.moves.claiming import Claimed, Refusal
-from orchestrator.moves.move import Claim, Settle
-from orchestrator.moves.settling import Settled
+from orchestrator.moves.move import Claim, Proceed, Proceeded, Settle
+from orchestrator.moves.settling import GOES_ON, Settled
 from orchestrator.workflow import Publication
 
 MOST = 100
@@ -33,13 +33,25 @@ CLAIM_PATIENCE = 15.0
 """Seconds for which a claim is made again while the database is away. Later the reconciler brings the step again."""
 
 Reply = TypeVar("Reply")
-Answered = Made[Materials | Refusal | Settled]
+Worked = Claim | Settle | Proceed
+"""The moves of a worker's threads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Went:
+    """What came of a `Proceed`: a step that was taken comes with its materials."""
+
+    settled: Settled
+    taken: Materials | Refusal | None
+
+
+Answered = Made[Materials | Refusal | Settled | Went]
 
 
 class _Ticket:
     """One thread's move, and what came of it."""
 
-    def __init__(self, move: Claim | Settle) -> None:
+    def __init__(self, move: Worked) -> None:
         self.move = move
         self.made: Answered | None = None
         self.error: Exception | None = None
@@ -79,6 +91,38 @@ class Clerk:
             self._in_hand.discard((move.workflow_id, move.step))
         return Made(made.reply if isinstance(made.reply, Settled) else Settled.LATE, made.publication)
 
+    def proceed(
+        self, settle: Settle, claim: Claim, *, patience: float
+    ) -> tuple[Made[Settled], Made[Materials | Refusal] | None]:
+        """Record an outcome and take the next step with one commit; None where nothing follows.
+
+        While the database is away this is as `settle`, and then as a claim that is made again.
+        """
+        try:
+            made = self._make(Proceed(settle, claim))
+        except Unavailable:
+            return self._proceed_patiently(replace(settle, again=True), replace(claim, again=True), patience)
+        finally:
+            self._in_hand.discard((settle.workflow_id, settle.step))
+        went = made.reply
+        if not isinstance(went, Went):
+            return Made(Settled.LATE, made.publication), None
+        settled = Made(went.settled, made.publication)
+        return settled, None if went.taken is None else Made(went.taken, Publication(claim.workflow_id, ""))
+
+    def _proceed_patiently(
+        self, settle: Settle, claim: Claim, patience: float
+    ) -> tuple[Made[Settled], Made[Materials | Refusal] | None]:
+        settled = self.settle(settle, patience=patience)
+        if settled.reply not in GOES_ON:
+            return settled, None
+        try:
+            taken = self._claim_again(claim, time.monotonic() + CLAIM_PATIENCE)
+        except Unavailable:
+            return settled, None
+        reply = taken.reply if isinstance(taken.reply, Materials | Refusal) else Refusal.UNKNOWN
+        return settled, Made(reply, taken.publication)
+
     def _claim_again(self, move: Claim, until: float) -> Answered:
         """Alone, so that two threads with a message each are not both given what one of them had been given."""
         with self._desk:
@@ -90,7 +134,7 @@ class Clerk:
             self._hand_out([move], [made])
             return made
 
-    def _make(self, move: Claim | Settle) -> Answered:
+    def _make(self, move: Worked) -> Answered:
         ticket = _Ticket(move)
         self._waiting.append(ticket)
         with self._desk:
@@ -140,10 +184,11 @@ class Clerk:
         elif self._most < MOST:
             self._most += 1
 
-    def _hand_out(self, moves: Sequence[Claim | Settle], made: Sequence[Answered]) -> None:
+    def _hand_out(self, moves: Sequence[Worked], made: Sequence[Answered]) -> None:
         for move, answer in zip(moves, made, strict=True):
-            if isinstance(answer.reply, Materials):
-                self._in_hand.add((move.workflow_id, move.step))
+            taken = answer.reply.taken if isinstance(answer.reply, Went) else answer.reply
+            if isinstance(taken, Materials):
+                self._in_hand.add((move.workflow_id, taken.step.name))
 
 
 def _patiently(first: Callable[[], Reply], again: Callable[[], Reply], patience: float) -> Reply:
@@ -161,25 +206,37 @@ def _patiently(first: Callable[[], Reply], again: Callable[[], Reply], patience:
         pause = min(pause * 2, 2.0)
 
 
-def make_together(ledger: Ledger, moves: Sequence[Claim | Settle]) -> list[Answered]:
+def make_together(ledger: Ledger, moves: Sequence[Worked]) -> list[Answered]:
     """Claims and settles in one transaction; claimed steps come with their materials, all read with one query."""
-    claims = any(isinstance(move, Claim) for move in moves)
+    claims = any(not isinstance(move, Settle) for move in moves)
     with ledger.database.transaction() as connection:
         made, workflows = ledger.make_in(connection, moves, context=claims)
         gatherings = {
-            place: Gathering(workflows[move.workflow_id], one.reply)
+            place: Gathering(workflows[move.workflow_id], claimed)
             for place, (move, one) in enumerate(zip(moves, made, strict=True))
-            if isinstance(one.reply, Claimed)
+            if (claimed := _claimed(one.reply)) is not None
         }
         read = ReadSteps(connection, {key for gathering in gatherings.values() for key in gathering.keys})
         answers: list[Answered] = [
-            Made(gatherings[place].with_steps(read) if place in gatherings else _plain(one.reply), one.publication)
+            Made(
+                _with_materials(one.reply, gatherings[place].with_steps(read) if place in gatherings else None),
+                one.publication,
+            )
             for place, one in enumerate(made)
         ]
     log_all(workflows)
     return answers
 
 
-def _plain(reply: Claimed | Refusal | Settled | None) -> Refusal | Settled | None:
-    assert not isinstance(reply, Claimed), "a claimed step comes with its materials"
-    return reply
+def _claimed(reply: Claimed | Refusal | Settled | Proceeded | None) -> Claimed | None:
+    taken = reply.taken if isinstance(reply, Proceeded) else reply
+    return taken if isinstance(taken, Claimed) else None
+
+
+def _with_materials(
+    reply: Claimed | Refusal | Settled | Proceeded | None, materials: Materials | None
+) -> Materials | Refusal | Settled | Went | None:
+    """The reply, with the materials in place of what was claimed."""
+    if isinstance(reply, Proceeded):
+        return Went(reply.settled, reply.taken if isinstance(reply.taken, Refusal) else materials)
+    return materials if isinstance(reply, Claimed) else reply

@@ -9,7 +9,7 @@ from orchestrator.jsontype import Json
 from orchestrator.moves.claiming import Claimed, Refusal, claim
 from orchestrator.moves.controlling import cancel, pause, resume, retry
 from orchestrator.moves.looking import expire, look
-from orchestrator.moves.settling import Ended, Settled, settle
+from orchestrator.moves.settling import GOES_ON, Ended, Settled, settle
 from orchestrator.outcome import Outcome
 from orchestrator.workflow import UNDO, Workflow, step_of, undo_of
 
@@ -81,6 +81,36 @@ class Settle:
         """See `settling.settle`."""
         ended = Ended(self.attempt, self.outcome, self.call, self.again)
         return settle(workflow, self.step, ended, now=now, share=self.share)
+
+
+@dataclass(frozen=True, slots=True)
+class Proceeded:
+    """How the attempt was settled, and what came of the claim; None where the canvas does not go on."""
+
+    settled: Settled
+    taken: Claimed | Refusal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Proceed:
+    """An outcome is recorded, and the same worker takes the step that the canvas would bring next, if it may."""
+
+    settle: Settle
+    claim: Claim
+
+    @property
+    def workflow_id(self) -> str:
+        """Of both."""
+        return self.settle.workflow_id
+
+    def touches(self, definition: Definition) -> Collection[str]:
+        """What both touch."""
+        return (*self.settle.touches(definition), *self.claim.touches(definition))
+
+    def make(self, workflow: Workflow, now: float) -> Proceeded:
+        """One after the other, at one time."""
+        settled = self.settle.make(workflow, now)
+        return Proceeded(settled, self.claim.make(workflow, now) if settled in GOES_ON else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,10 @@ class Settled(StrEnum):
     LATE = "late"
 
 
+GOES_ON = frozenset({Settled.COMPLETED, Settled.SKIPPED, Settled.TOLERATED})
+"""After these a canvas brings what follows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """An attempt that ended: its number, its outcome, and for the audit log what was called (method, url, key).

@@ -160,6 +160,7 @@ def _something(world: World, dice: random.Random) -> None:
         flight = dice.choice(world.flights)
         possible += [
             (30, lambda: world.settle(flight)),
+            (15, lambda: world.proceed(flight)),
             (2, lambda: world.settle(flight, again=True)),
             (2, lambda: world.settle(flight, publish=False)),
             (2, lambda: world.crash(flight, again=dice.random() < 0.5, noticed=dice.random() < 0.7)),
