@@ -25,7 +25,7 @@ MEANINGS = {
     "LOG_FORMAT": "`console` or `json`.",
     "RETENTION": "How long finished workflows are kept.",
     "STUCK_AFTER": "After how long without an event an unfinished workflow that waits for nothing counts as stuck.",
-    "WEBHOOK_SECRET": "What webhooks that go out are signed with (Standard Webhooks).",
+    "WEBHOOK_SECRET": "What signs webhooks that go out (Standard Webhooks); `new,old` while one replaces another.",
     "METRICS_PORT": "Where workers give out their metrics.",
 }
 _FAMILIES = (
@@ -38,6 +38,7 @@ _DEPENDS = {
     "DEFINITIONS": "`./workflows`, else the bundled ones",
     "DATA": "`./.orchestrator`",
     "ENCRYPTION_KEY": "made in the data folder",
+    "WEBHOOK_SECRET": "derived from the encryption key; `orchestrator webhooks secret` prints it",
     "PROCESSES": "as many as processors, 4 at most",
     "RETENTION": "for ever",
     "START_RATE": "no bound",
