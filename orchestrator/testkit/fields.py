@@ -10,8 +10,8 @@ from orchestrator.reading.place import Place
 DAY = 86_400
 YEAR = 366 * DAY
 
-ROW = rf"{NAME}(:undo)?"
-"""A step, or the undo of one."""
+ROW = rf"{NAME}(\[[0-9]+\])?(:undo)?"
+"""A step, an item of one with `forEach`, or the undo of either."""
 
 
 @dataclass(frozen=True)
@@ -159,8 +159,9 @@ EXPECT = Group(
 _SURROUNDINGS = {
     "context": Field("The context that the workflow is started with.", AnyJson()),
     "answers": Field(
-        "What the services answer, by step (charge) or undo (charge:undo): one answer or a list, whose last one is "
-        "repeated; a number alone is a status. A step that is not named is answered 200 and {}.",
+        "What the services answer, by step (charge), undo (charge:undo) or item of a forEach (charge[0]): one answer "
+        "or a list, whose last one is repeated; a number alone is a status. Each item begins with the first answer. A "
+        "step that is not named is answered 200 and {}.",
         Keyed(OneOrMore(Short(ANSWER, "status")), "a step or an undo such as charge:undo", ROW),
     ),
     "vars": Field("What ${vars.X} reads. Left out: an address made of the name, such as http://x.test.", _TEXTS),

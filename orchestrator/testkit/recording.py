@@ -13,7 +13,7 @@ from orchestrator.testkit.case import Case
 from orchestrator.testkit.play import play, reads_of
 from orchestrator.testkit.run import Run
 from orchestrator.testkit.script import case_of
-from orchestrator.workflow import UNDO, undone_by
+from orchestrator.workflow import UNDO, index_of, step_of
 
 _ENDS = ("step.completed", "step.retrying", "step.failed", "step.lost")
 _SILENCES = {
@@ -93,9 +93,17 @@ def _answers(definition: Definition, view: Json, events: Sequence[Json]) -> dict
     for event in events:
         # Without a URL no call was made: its time was over, or it could not be filled in.
         if event["type"] in _ENDS and (event["type"] == "step.lost" or "url" in event["details"]):
-            answer = _answer(definition, event, results.get(event["step"]))
+            answer = _answer(definition, event, _result_of(event["step"], results))
             answers.setdefault(event["step"], []).append(answer)
     return {step: made[0] if len(made) == 1 else made for step, made in answers.items()}
+
+
+def _result_of(row: str, results: Mapping[str, Json]) -> Json:
+    """The result of a step, or of an item of one; the ledger keeps none of an undo."""
+    result = results.get(step_of(row)) if not row.endswith(UNDO) else None
+    if step_of(row) == row or not isinstance(result, list):
+        return result
+    return result[index_of(row)] if index_of(row) < len(result) else None
 
 
 def _answer(definition: Definition, event: Json, result: Json) -> Json:
@@ -114,7 +122,7 @@ def _answer(definition: Definition, event: Json, result: Json) -> Json:
 
 
 def _call(definition: Definition, row: str) -> Call:
-    step = definition.steps[undone_by(row)]
+    step = definition.steps[step_of(row)]
     return step.compensate if row.endswith(UNDO) and step.compensate is not None else step.call
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from orchestrator.definition import Definition
 from orchestrator.errors import Fault
 from orchestrator.jsontype import Json
-from orchestrator.testkit.services import Call
+from orchestrator.testkit.services import Call, without_index
 from orchestrator.workflow import UNDO, Event, undone_by
 
 _LONGEST = 160
@@ -34,18 +34,18 @@ class Run:
     faults: Sequence[Fault] = ()
 
     def calls_of(self, step: str) -> list[Call]:
-        """The calls of a step, or of an undo (`charge:undo`)."""
-        return [call for call in self.calls if call.step == step]
+        """The calls of a step with all its items, of one item (`charge[0]`), or of an undo (`charge:undo`)."""
+        return [call for call in self.calls if step in (call.step, without_index(call.step))]
 
     @property
     def order(self) -> list[str]:
         """The steps that were called, each where it was called first; undos are not among them."""
-        return list(dict.fromkeys(call.step for call in self.calls if not call.step.endswith(UNDO)))
+        return list(dict.fromkeys(without_index(call.step) for call in self.calls if not call.step.endswith(UNDO)))
 
     @property
     def undone(self) -> list[str]:
         """The steps that are undone, in the order in which that was asked for."""
-        undos = dict.fromkeys(call.step for call in self.calls if call.step.endswith(UNDO))
+        undos = dict.fromkeys(without_index(call.step) for call in self.calls if call.step.endswith(UNDO))
         return [undone_by(undo) for undo in undos if self.steps[undo] == "completed"]
 
     def timeline(self) -> list[str]:
@@ -53,7 +53,7 @@ class Run:
         if self.status == "refused":
             return [f"the start is refused: {fault}" for fault in self.faults]
         width = max((len(event.step or "") for _, event in self.events), default=0)
-        calls = {name: iter(self.calls_of(name)) for name in self.steps}
+        calls = {name: iter([call for call in self.calls if call.step == name]) for name in self.steps}
         lines = []
         for at, event in self.events:
             words = _told(event, calls)
@@ -76,7 +76,8 @@ def _told(event: Event, calls: Mapping[str, Iterator[Call]]) -> str | None:
             call = next(calls[event.step or ""], None)
             return None if call is None else f"{call.method} {call.url}  {brief(call.payload)}"
         case "step.completed":
-            return f"completed: {details.get('status')}"
+            status = details.get("status")
+            return "completed" if status is None else f"completed: {status}"
         case "step.retrying":
             return f"failed: {_message(details)}; again after {details['delayMs'] / 1000:g} s"
         case "step.failed":

@@ -13,6 +13,7 @@ from orchestrator.reading.place import Faults, Place
 from orchestrator.reading.text import read_text
 from orchestrator.testkit.case import UNSAID, Calls, Case, Expectation, Order, Scripted, Silence
 from orchestrator.testkit.fields import CASE, SCRIPT
+from orchestrator.testkit.services import without_index
 from orchestrator.workflow import undo_of
 
 _SILENCES: tuple[Silence, ...] = ("timeout", "drop", "refuse")
@@ -118,7 +119,7 @@ def _rows(definition: Definition) -> list[str]:
 
 def _check(names: Mapping[str, Json] | tuple[str, ...], known: list[str], at: Place) -> None:
     for index, name in enumerate(names):
-        if name not in known:
+        if without_index(name) not in known:
             hint = at.faults.suggestion(name, known) or f"; there are {', '.join(known[:20])}"
             (at / (name if isinstance(names, Mapping) else index)).fault(f"there is no step '{name}'{hint}")
 

@@ -1,6 +1,7 @@
 """Services that answer as a case says, and note every call."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
@@ -64,9 +65,14 @@ class Services:
         return Answer(scripted.status, headers, scripted.body)
 
     def _next(self, step: str) -> Scripted:
-        answers = self._answers.get(step) or (Scripted(body={}),)
+        answers = self._answers.get(step) or self._answers.get(without_index(step)) or (Scripted(body={}),)
         before = sum(call.step == step for call in self.calls)
         return answers[min(before, len(answers) - 1)]
+
+
+def without_index(row: str) -> str:
+    """`charge[0]:undo` → `charge:undo`: an item's row → its step's."""
+    return re.sub(r"\[[0-9]+\]", "", row)
 
 
 def decoded(request: Request) -> Json:

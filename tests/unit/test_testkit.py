@@ -292,3 +292,24 @@ def test_a_step_that_was_cut_short_says_so(tmp_path: Path, workflow_test: Play, 
     )
     run = workflow_test(path, {}, {"a": {"delay": "500ms", "status": 404}, "b": answers})
     assert any(said in line for line in run.timeline()), run.timeline()
+
+
+EACH = """
+type: letters
+steps:
+  send:
+    forEach: {items: "${context.to}", maxParallel: 2}
+    targetUrl: http://h/send
+    payload: {to: "${item}"}
+    retry: {jitter: none}
+    compensate: {targetUrl: http://h/unsend}
+"""
+
+
+def test_items_are_answered_like_their_step_or_each_by_itself(tmp_path: Path, workflow_test: Play) -> None:
+    """An item begins with the first answer; calls and undoing are the step's."""
+    (tmp_path / "letters.yaml").write_text(EACH)
+    run = workflow_test(tmp_path / "letters.yaml", {"to": ["a", "b", "c"]}, {"send": [503, 200], "send[1]": 200})
+    assert (run.status, len(run.calls_of("send")), len(run.calls_of("send[1]"))) == ("completed", 5, 1)
+    run = workflow_test(tmp_path / "letters.yaml", {"to": ["a", "b", "c"]}, {"send[2]": 404})
+    assert (run.status, run.undone, len(run.calls_of("send:undo"))) == ("failed", ["send"], 2)
