@@ -42,7 +42,19 @@ PIN = "canary-pin-7f3a"
 TOKEN = "canary-token-7f3a"
 NOTIFIED = "canary-notify-7f3a"
 ENCRYPTION = base64.urlsafe_b64encode(b"canary-encryption-7f3a-012345678"[:32]).decode()
-CANARIES = (*SECRETS.values(), API_KEY, CARD["number"], str(CARD["digits"]), PIN, TOKEN, NOTIFIED, ENCRYPTION)
+WEBHOOK = f"whsec_{base64.b64encode(b'canary-webhook-7f3a-0123').decode()}"
+CANARIES = (
+    WEBHOOK.removeprefix("whsec_"),
+    "canary-webhook-7f3a",
+    *SECRETS.values(),
+    API_KEY,
+    CARD["number"],
+    str(CARD["digits"]),
+    PIN,
+    TOKEN,
+    NOTIFIED,
+    ENCRYPTION,
+)
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -204,6 +216,7 @@ class Site(Installation):
             "ORCHESTRATOR_DEFINITIONS": str(here),
             "ORCHESTRATOR_API_KEYS": API_KEY,
             "ORCHESTRATOR_ENCRYPTION_KEY": ENCRYPTION,
+            "ORCHESTRATOR_WEBHOOK_SECRET": WEBHOOK,
             "ORCHESTRATOR_LOG_LEVEL": "DEBUG",
             "ORCHESTRATOR_NOTIFY": f"{echo}/notify?token={NOTIFIED}",
             **{f"ORCHESTRATOR_SECRET_{name}": value for name, value in SECRETS.items()},
@@ -273,7 +286,7 @@ def found(text: str, allowed: Sequence[str] = ()) -> list[str]:
 
 
 def test_no_canary_is_found_where_it_must_not_be(
-    site: Site, database_url: str, redis_server: RedisServer, tmp_path: Path
+    site: Site, database_url: str, redis_server: RedisServer, tmp_path: Path, echo: str
 ) -> None:
     """A whole life of workflows, then every place is searched."""
     watched = Watched(redis_server)
@@ -288,6 +301,8 @@ def test_no_canary_is_found_where_it_must_not_be(
 
     context = {"amount": 1, "card": CARD, "pin": PIN}
     ids = [ask("POST", f"/api/{name}", json=context)["workflowId"] for name in ("good", "bad", "broken")]
+    told = {"type": "bad", "context": context, "webhookUrl": f"{echo}/hook"}
+    ids.append(ask("POST", "/api/workflows", json=told)["workflowId"])
     ask("POST", "/api/good", json={**context, "amount": CARD["number"]})
     ask("POST", "/api/good", json={**context, "amount": 1, "x": "\ud800"})
     ask("POST", "/api/good", data=json.dumps(context)[:-1], media="application/json")
@@ -298,8 +313,18 @@ def test_no_canary_is_found_where_it_must_not_be(
     statuses = [site.row(workflow)["status"] for workflow in ids]
     ids.append(ask("POST", f"/api/workflows/{ids[1]}/rerun")["workflowId"])
     until(lambda: site.row(ids[-1])["status"] == "failed", 60, "the copy to end")
-    until(lambda: any("notify" in call for call in Echo.books), 30, "ops to be told")
-    for path in ("/api/workflows", "/api/definitions", "/api/openapi.json", "/readyz", "/metrics"):
+    for called in ("/notify", "/hook"):
+        until(lambda called=called: any(called in call for call in Echo.books), 30, called)
+    for path in (
+        "/api/workflows",
+        "/api/webhooks/deliveries",
+        "/api/statistics",
+        "/api/schedules",
+        "/api/definitions",
+        "/api/openapi.json",
+        "/readyz",
+        "/metrics",
+    ):
         ask("GET", path)
     for workflow in ids:
         for tail in ("", "?view=summary", "/events?limit=1000", "/why"):
@@ -312,7 +337,7 @@ def test_no_canary_is_found_where_it_must_not_be(
             answers.append(f"{path} {page.headers} {page.text}")
     site.close()
     site.processes, site.workers = [], []
-    assert statuses == ["completed", "failed", "completed"]
+    assert statuses == ["completed", "failed", "completed", "failed"]
     books = "\n".join(Echo.books)
     assert [
         canary for canary in (SECRETS["BEARER"], CARD["number"], PIN, TOKEN, SECRETS["KEY"]) if canary not in books
