@@ -27,7 +27,7 @@ from orchestrator.ledger.deliveries import (
 )
 from orchestrator.outcome import NoAnswer
 from orchestrator.request import Surroundings
-from orchestrator.retrying import parse_retry_after
+from orchestrator.retrying import LONGEST_WAIT, parse_retry_after
 from orchestrator.sealing import merged
 from orchestrator.signing import secrets_in, signed
 
@@ -151,7 +151,7 @@ class Courier:
         if 200 <= answer.status < 300:
             delivered(self._ledger, letter, Tried(at, answer.status, None, took))
             return True
-        wait = parse_retry_after(answer.headers.get("retry-after", ""), at) or 0.0
+        wait = min(parse_retry_after(answer.headers.get("retry-after", ""), at) or 0.0, LONGEST_WAIT)
         self._failed(letter, Tried(at, answer.status, f"answered {answer.status}", took), endpoint, wait)
         return answer.status < 500 and answer.status != 429
 

@@ -5,20 +5,23 @@ known by the hash of its address, which may hold a token.
 """
 
 import hashlib
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from orchestrator.definition import Definition
-from orchestrator.errors import NotFound
+from orchestrator.errors import DefinitionError, NotFound
 from orchestrator.jsontype import Json
 from orchestrator.ledger.book import Ledger
 from orchestrator.ledger.leasing import leased
 from orchestrator.ledger.tables import deliveries, gone, workflows
 from orchestrator.moments import iso
 from orchestrator.retrying import delivery_delay
+
+log = logging.getLogger("orchestrator")
 
 LEASE = 120.0
 """Seconds that a worker has for sending what it took; then another one takes it: rather sent twice than never."""
@@ -77,8 +80,22 @@ def take_letters(ledger: Ledger, *, lease: float = LEASE, limit: int = BATCH) ->
     with ledger.database.reading() as connection:
         wanted = select(*(workflows.c[name] for name in "id version context sealed output".split()))
         found = connection.execute(wanted.where(workflows.c.id.in_({row.workflow_id for row in rows})))
-        known = {one.id: (one, ledger.definitions.get(connection, one.version)) for one in found}
-    return [_letter(row, *known[row.workflow_id]) for row in rows if row.workflow_id in known]
+        known = {one.id: (one, _definition(ledger, connection, one.version)) for one in list(found)}
+    letters = []
+    for row in rows:
+        workflow, definition = known.get(row.workflow_id, (None, None))
+        if workflow is not None and definition is not None:
+            letters.append(_letter(row, workflow, definition))
+    return letters
+
+
+def _definition(ledger: Ledger, connection: Connection, version: str) -> Definition | None:
+    """None where this release cannot read it: another worker may, once the lease is over."""
+    try:
+        return ledger.definitions.get(connection, version)
+    except DefinitionError as error:
+        log.error("webhooks of definition %s cannot be delivered by this worker: %s", version, error)
+        return None
 
 
 def _letter(row: Row[Any], workflow: Row[Any], definition: Definition) -> Letter:

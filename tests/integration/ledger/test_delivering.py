@@ -15,7 +15,7 @@ from orchestrator.jsontype import Json
 from orchestrator.ledger.deliveries import redeliver, take_letters
 from orchestrator.ledger.retention import delete_finished
 from orchestrator.ledger.starting import Start, start
-from orchestrator.ledger.tables import deliveries, workflows
+from orchestrator.ledger.tables import definitions, deliveries, workflows
 from orchestrator.ledger.views.deliveries import deliveries_page, delivery_view
 from orchestrator.reading import read_document
 from orchestrator.request import Surroundings
@@ -252,6 +252,18 @@ def test_an_endpoint_that_is_away_is_asked_once_a_round(play: Play) -> None:
         play.step(begun(play, url="http://127.0.0.1:9/hook"), "only")
     courier(play).round()
     assert sorted(row["attempts"] for row in play.rows(deliveries)) == [0, 0, 1]
+
+
+def test_a_definition_that_cannot_be_read_holds_up_only_its_own_messages(play: Play, endpoint: Endpoint) -> None:
+    """As that of a newer release would be."""
+    play.step(begun(play, url=endpoint.url), "only")
+    play.step(begun(play, {"url": endpoint.url + "/other"}), "only")
+    with play.ledger.database.transaction() as connection:
+        versions = {row["version"]: row["document"] for row in play.rows(definitions)}
+        [unread] = [version for version, document in versions.items() if not document["webhooks"]]
+        connection.execute(definitions.update().where(definitions.c.version == unread).values(document={"type": "?"}))
+    courier(play).round()
+    assert [path for path, _, _ in endpoint.requests] == ["/other"]
 
 
 def test_a_workflow_is_kept_until_its_end_is_told(play: Play, endpoint: Endpoint) -> None:
