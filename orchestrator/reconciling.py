@@ -26,7 +26,7 @@ class Queue(Protocol):
         """The steps whose messages have waited longest in the queue; raises Unavailable where that cannot be seen."""
 
     def in_hand(self) -> Collection[Key]:
-        """The steps whose messages this worker has taken from the queue and not begun."""
+        """The steps whose messages this worker has taken from the queue, begun or not."""
 
 
 def reconcile(ledger: Ledger, queue: Queue, publish: Callable[[Publication], None]) -> int:
@@ -64,16 +64,18 @@ def _merely_queued(ledger: Ledger, queue: Queue, found: Due) -> set[Look]:
     """The ready steps that are no loss: their message is in this worker's hands, or behind one that is still queued.
 
     Those are put off, for longer the longer the queue is. While the broker cannot be asked nothing is lost for sure,
-    and nothing could be sent: all are put off.
+    and nothing could be sent: all are put off. The queue is looked at before the hands, as messages go from one to the
+    other.
     """
-    in_hand = queue.in_hand()
-    if in_hand:
-        put_off(ledger, GRACE, keys=in_hand)
     try:
-        waiting_since = min(sent_at(ledger, queue.oldest()), default=None)
+        oldest = queue.oldest()
     except Unavailable:
         put_off(ledger, GRACE, sent_since=0.0)
         return set(found.sent)
+    in_hand = queue.in_hand()
+    if in_hand:
+        put_off(ledger, GRACE, keys=in_hand)
+    waiting_since = min(sent_at(ledger, oldest), default=None)
     passed_over = {look for look in found.sent if (look.workflow_id, look.step) in set(in_hand)}
     if waiting_since is not None:
         age = time.time() - waiting_since

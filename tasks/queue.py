@@ -37,9 +37,9 @@ class RedisQueue:
         return [key for message in messages if (key := step_of(message)) is not None]
 
     def in_hand(self) -> list[Key]:
-        """The steps whose messages this worker process has received and not begun: its threads are all busy."""
-        reserved = [request for request in list(state.reserved_requests) if request not in state.active_requests]
-        arguments = [tuple(request.args or ()) for request in reserved]
+        """The steps whose messages this worker process has received: those that wait for a thread, and those that have
+        one and are not claimed yet, or long claimed, which does no harm."""
+        arguments = [tuple(request.args or ()) for request in list(state.reserved_requests)]
         return [(str(each[0]), str(each[1])) for each in arguments if len(each) > 1]
 
     def close(self) -> None:

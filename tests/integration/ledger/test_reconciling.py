@@ -48,3 +48,38 @@ def test_one_workflow_that_cannot_be_looked_at_holds_up_no_other(play: Play) -> 
     assert reconcile(ledger, Empty(), sent.append) == 1  # the other one: this one's turn comes later
     play.pass_time(60)
     assert reconcile(ledger, Empty(), sent.append) == 3  # its step, its deadline, and the other one
+
+
+class OnItsWay:
+    """A queue from which a worker takes the oldest message in the very moment between two looks."""
+
+    def __init__(self, *steps: Key) -> None:
+        self.queued = list(steps)
+        self.hands: list[Key] = []
+
+    def oldest(self) -> list[Key]:
+        """As it stands now."""
+        found = list(self.queued)
+        self._take()
+        return found
+
+    def in_hand(self) -> list[Key]:
+        """Likewise."""
+        found = list(self.hands)
+        self._take()
+        return found
+
+    def _take(self) -> None:
+        if self.queued:
+            self.hands.append(self.queued.pop(0))
+
+
+def test_a_message_that_a_worker_takes_just_now_is_not_sent_again(play: Play) -> None:
+    """It was in neither place when the hands were looked at before the queue."""
+    old = play.start()
+    play.pass_time(7)
+    young = play.start()
+    sent: list[Publication] = []
+    reconcile(play.ledger, OnItsWay((old, "only"), (young, "only")), sent.append)
+    assert not sent
+    assert "step.resent" not in play.events(old)
