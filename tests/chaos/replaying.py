@@ -140,7 +140,7 @@ class Replay:
             seen.rest({"lost": "pending", "retrying": "waiting"}.get(what, what), _effect(what, details))
         elif what in ("failed", "skipped"):
             seen.rest(what, _effect(what, details))
-        elif what != "resent":
+        elif what not in ("resent", "outwaited"):
             self._illegal(f"step.{what} of {name} is no entry that this run could cause")
 
     def _from_running(self, name: str, what: str, seen: Seen, details: Mapping[str, Json]) -> None:
@@ -169,9 +169,10 @@ class Replay:
         if not self.steps[step].effects - {"none"}:
             self.wrong.append(("undone though not done", f"{step} had no effect, but is undone"))
         if self.undoing is None:
-            replaced = self.definition.steps[step].fallback is not None and self.steps[step].status == "failed"
-            if not replaced:
-                self._order(f"(7) {step} is undone while the workflow runs, and nobody stands in for it")
+            own = self.definition.steps[step]
+            tolerated = self.steps[step].status == "failed" and (own.fallback is not None or own.optional)
+            if not tolerated:
+                self._order(f"(7) {step} is undone while the workflow runs, and its failure is not tolerated")
             return
         if step not in self.undoing:
             self._order(f"(8) {step} is undone, but that was not said")
@@ -210,7 +211,9 @@ class Replay:
         while self.steps[name].status == "failed":
             fallback = self.definition.steps[name].fallback
             if fallback is None or self._not_needed(fallback):
-                return "failed" if self.definition.steps[name].optional else None
+                undo = self.steps.get(name + UNDO)
+                undone = undo is None or undo.status in SETTLED
+                return "failed" if self.definition.steps[name].optional and undone else None
             name = fallback
         status = self.steps[name].status
         return status if status in ("completed", "skipped") else None
