@@ -55,7 +55,7 @@ class Reason:
 def reasons(standing: Standing) -> list[Reason]:
     """Everything the workflow waits for, the workflow's own reason first."""
     if standing.status in FINAL:
-        return [_final(standing)]
+        return [_final(standing), *_cut_short(standing)]
     found = [*_own(standing), *(_of_step(standing, step) for step in _open(standing))]
     return found or [
         Reason(
@@ -84,6 +84,15 @@ def _final(standing: Standing) -> Reason:
         f"nothing: it is {standing.status.value} ({error})",
         "retry goes on from the steps that failed and keeps the rest; rerun starts a fresh copy",
     )
+
+
+def _cut_short(standing: Standing) -> Iterator[Reason]:
+    """Steps that failed beside the one that the workflow failed at: their attempts may not have been used up."""
+    culprit = standing.error.get("step") if isinstance(standing.error, dict) else None
+    for step in standing.steps:
+        error = standing.errors.get(step.name)
+        if _failed(step) and not step.kind.undoes and step.name != culprit and error is not None:
+            yield Reason(f"nothing: it failed too ({_told(error)})", "what helps the workflow", step.name)
 
 
 def _own(standing: Standing) -> Iterator[Reason]:
