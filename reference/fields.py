@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 
+from orchestrator.durations import span
 from orchestrator.jsontype import Json
 from orchestrator.reading.fields import COMPENSATION, DEFINITION, STEP
 from orchestrator.reading.kinds import Field, Group, Kind, Named
@@ -73,6 +74,8 @@ def spelled(schema: Json) -> str:
     if not schema:
         return "any value"
     for word in ("oneOf", "anyOf"):
+        if word in schema and _is_duration(schema[word]):
+            return f"a duration, at most `{span(schema[word][0]['maximum'])}`"
         if word in schema:
             return " or ".join(dict.fromkeys(spelled(one) for one in schema[word]))
     if "enum" in schema:
@@ -86,7 +89,7 @@ def spelled(schema: Json) -> str:
 def _one(kind: str, schema: Json) -> str:
     match kind:
         case "array":
-            return f"a list of {spelled(schema['items'])}" if "items" in schema else "a list"
+            return f"a list, each {spelled(schema['items'])}" if "items" in schema else "a list"
         case "object":
             return "fields, see below" if "properties" in schema else _named(schema)
         case "string":
@@ -99,6 +102,11 @@ def _one(kind: str, schema: Json) -> str:
             return kind
 
 
+def _is_duration(kinds: list[Json]) -> bool:
+    number, text = kinds[0], kinds[-1]
+    return len(kinds) == 2 and "maximum" in number and str(text.get("pattern", "")).endswith("(ms|s|m|h|d)$")
+
+
 def _named(schema: Json) -> str:
     below = schema.get("additionalProperties")
     return f"names, each with {spelled(below)}" if isinstance(below, dict) else "an object"
@@ -106,9 +114,7 @@ def _named(schema: Json) -> str:
 
 def _text(schema: Json) -> str:
     pattern = schema.get("pattern", "")
-    if pattern.endswith("(ms|s|m|h|d)$"):
-        return "a duration"
-    return "a step's name" if pattern.startswith("^[A-Za-z][A-Za-z0-9_-]{0,63}") else "a text"
+    return "a name" if pattern.startswith("^[A-Za-z][A-Za-z0-9_-]{0,63}") else "a text"
 
 
 def _bounds(schema: Json) -> str:
