@@ -19,7 +19,7 @@ def unset_variables(definitions: Iterable[Definition], settings: Settings) -> di
     for definition in definitions:
         reads = _reads(definition)
         missing = [f"{PREFIX}VAR_{name}" for name in reads.vars if name not in settings.vars]
-        missing += [f"{PREFIX}SECRET_{name}" for name in reads.secrets if name not in settings.secrets]
+        missing += [f"{PREFIX}SECRET_{name}" for name in definition.secrets if name not in settings.secrets]
         for name in sorted(missing):
             unset.setdefault(name, []).append(definition.type)
     return unset
@@ -102,6 +102,7 @@ def _is_withheld(url: str, allowed: AllowedHosts) -> bool:
 
 def _reads(definition: Definition) -> References:
     parts = [call.references for call in _calls(definition)]
+    parts += [webhook.url.references for webhook in definition.webhooks]
     parts += [step.when.references for step in definition.steps.values() if step.when is not None]
     return References.union([*parts, *([] if definition.output is None else [definition.output.references])])
 

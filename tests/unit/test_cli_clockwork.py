@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli.exits import CONFLICT, NOT_FOUND
+from orchestrator.cli.wants import unset_variables
+from orchestrator.reading import read_document
+from orchestrator.settings import Settings
 from orchestrator.signing import secrets_in
 from tests.unit.test_cli import Terminal
 
@@ -67,3 +70,11 @@ def test_the_secret_that_signs_can_be_told_to_receivers(terminal: Terminal) -> N
     assert terminal.types("webhooks", "secret").stdout.strip() == derived
     terminal.environment["ORCHESTRATOR_WEBHOOK_SECRET"] = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     assert terminal.types("webhooks", "secret").stdout.strip() == "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+def test_what_webhooks_want_of_the_environment_is_told_before_they_fail() -> None:
+    """A secret that is not set would be found out three days later."""
+    hook = {"url": "${vars.HOOK_URL}/x", "secret": "${secret.HOOK}"}
+    definition = read_document({"type": "t", "steps": {"a": {"targetUrl": "http://a/"}}, "webhooks": [hook]})
+    unset = unset_variables([definition], Settings.from_environment({}))
+    assert set(unset) == {"ORCHESTRATOR_VAR_HOOK_URL", "ORCHESTRATOR_SECRET_HOOK"}
