@@ -226,7 +226,7 @@ class Real:
     def _waiting(self) -> list[str]:
         steps = workflow_view(self.ledger, self.workflow_id)["steps"]
         undos = [f"{each['name']}:undo" for each in steps if (each["compensation"] or {}).get("status") == "waiting"]
-        return [each["name"] for each in steps if each["status"] == "waiting"] + undos
+        return [each["name"] for each in steps if each["waitingFor"] == "retry"] + undos
 
 
 VARIABLES = {"SHOP": "http://shop.test"}
@@ -313,3 +313,21 @@ def test_items_are_answered_like_their_step_or_each_by_itself(tmp_path: Path, wo
     assert (run.status, len(run.calls_of("send")), len(run.calls_of("send[1]"))) == ("completed", 5, 1)
     run = workflow_test(tmp_path / "letters.yaml", {"to": ["a", "b", "c"]}, {"send[2]": 404})
     assert (run.status, run.undone, len(run.calls_of("send:undo"))) == ("failed", ["send"], 2)
+
+
+def test_a_record_has_the_answer_of_each_item(tmp_path: Path) -> None:
+    """From the step's result, which is a list."""
+    path = tmp_path / "letters.yaml"
+    path.write_text(EACH)
+    answers = {"send[0]": {"body": "A"}, "send[1]": {"body": "B"}}
+    real = Real(
+        tmp_path, path, case_of({"context": {"to": ["a", "b"]}, "answers": answers, "expect": {}}, read_file(path))
+    )
+    assert real.view()["status"] == "completed"
+    real.ledger.database.close()
+    done = CliRunner(env={"ORCHESTRATOR_DATABASE_URL": real.url}).invoke(orchestrator, ["record", real.workflow_id])
+    assert (done.exit_code, done.stderr) == (0, ""), done.output
+    (tmp_path / "letters.tests.yaml").write_text(done.stdout)
+    [case] = read_script(tmp_path / "letters.tests.yaml").cases
+    assert [case.answers[row][0].body for row in ("send[0]", "send[1]")] == ["A", "B"]
+    assert tried(tmp_path / "letters.tests.yaml")[0] == 0
