@@ -10,7 +10,7 @@ from werkzeug.routing import Rule
 from orchestrator.definition import Definition
 from orchestrator.jsontype import Json
 from web.guarding import OPEN
-from web.operations import ENTRY, JSON, OPERATIONS, Operation, start_of
+from web.operations import ENTRY, JSON, OPERATIONS, Operation, needed, start_of
 from web.parameters import BESIDE, NONE, query
 from web.parts import parts
 from web.schemas import CONTEXT, ID, SCHEMAS, TEXT, ref
@@ -103,7 +103,8 @@ def _operation(rule: Rule, operation: Operation) -> Json:
         "responses": answers,
     }
     if parts().settings.api_keys and rule.rule.startswith("/api/"):
-        made["security"] = [] if rule.rule in OPEN else [{"key": [operation.scope.value]}]
+        method = min((rule.methods or set()) - {"HEAD", "OPTIONS"})
+        made["security"] = [] if rule.rule in OPEN else [{"key": [needed(rule.endpoint, method).value]}]
     if operation.body:
         content = {media: {"schema": schema} for media, schema in operation.body.items()}
         made["requestBody"] = {"required": operation.body_required, "content": content}

@@ -20,7 +20,7 @@ JSON = "application/json"
 class Operation:
     """One call. `body` maps media types to schemas, `problems` statuses to when they come.
 
-    `scope` is what a key must be allowed to.
+    `scope` is what a key must be allowed to (None: what `needed` says).
     """
 
     tag: str
@@ -32,7 +32,7 @@ class Operation:
     body_required: bool = True
     keyed: bool = False
     problems: Mapping[int, str] = field(default_factory=dict)
-    scope: Scope = Scope.READ
+    scope: Scope | None = None
 
 
 _NO_DELIVERY = {404: "There is no such delivery."}
@@ -214,6 +214,7 @@ OPERATIONS: dict[str, Operation] = {
         ref("DefinitionBrief"),
         body={JSON: ref("Definition"), "application/yaml": {"type": "string"}},
         problems={422: "It has faults; `faults` lists them."},
+        scope=Scope.READ,
     ),
     "statistics.told": Operation(
         "read",
@@ -319,9 +320,10 @@ ENTRY = "entry "
 
 
 def needed(endpoint: str | None, method: str) -> Scope:
-    """What a key must be allowed to for this call; what no table names, readers see and operators change."""
+    """What a key must be allowed to for this call. Unless its row says so, readers look and operators change."""
     if endpoint is not None and endpoint.startswith(ENTRY):
         return Scope.START
-    if endpoint in OPERATIONS:
-        return OPERATIONS[endpoint].scope
+    said = OPERATIONS[endpoint].scope if endpoint in OPERATIONS else None
+    if said is not None:
+        return said
     return Scope.READ if method in ("GET", "HEAD", "OPTIONS") else Scope.OPERATE

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.api_keys import Scope
 from orchestrator.setting_texts import Rate
 from tests.integration.web.desk import ORDER, Desk
+from web.operations import needed
 from web.pacing import Pace
 
 
@@ -53,7 +55,7 @@ def test_a_key_may_do_what_its_scope_says_and_is_told_what_is_missing(scoped: De
     client = scoped.client
     started = client.post("/api/process-order", json=ORDER, headers=bearing("start"))
     workflow = f"/api/workflows/{started.json['workflowId']}"
-    for needed, method, path, body in (
+    for scope, method, path, body in (
         ("start", "POST", "/api/process-order", ORDER),
         ("start", "POST", "/api/workflows", {"type": "order-processing", "context": ORDER}),
         ("read", "GET", "/api/workflows", None),
@@ -67,11 +69,11 @@ def test_a_key_may_do_what_its_scope_says_and_is_told_what_is_missing(scoped: De
     ):
         for held in KEYS:
             answer = client.open(path, method=method, headers=bearing(held), **({"json": body} if body else {}))
-            if held == needed:
+            if held == scope:
                 assert answer.status_code < 300, (held, path, answer.text)
             else:
                 assert answer.status_code == 403, (held, path)
-                assert answer.json["detail"].startswith(f"this needs a key with the scope {needed}; ")
+                assert answer.json["detail"].startswith(f"this needs a key with the scope {scope}; ")
                 assert answer.json["detail"].endswith(f"has {held}")
 
 
@@ -82,6 +84,18 @@ def test_the_description_names_each_calls_scope(scoped: Desk) -> None:
     assert paths["/api/workflows"]["get"]["security"] == [{"key": ["read"]}]
     assert paths["/api/workflows/{workflow_id}/cancel"]["post"]["security"] == [{"key": ["operate"]}]
     assert paths["/api/docs"]["get"]["security"] == []
+
+
+def test_a_key_that_may_only_read_changes_nothing(scoped: Desk) -> None:
+    """Whatever route a release adds: only what is known to be a look, or a check, is one."""
+    changing = {
+        (rule.endpoint, method)
+        for rule in scoped.app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}
+    }
+    by_readers = {endpoint for endpoint, method in changing if needed(endpoint, method) is Scope.READ}
+    assert by_readers == {"definitions.validated"}
+    assert needed("added.tomorrow", "POST") is Scope.OPERATE
 
 
 def test_the_dashboard_shows_no_button_that_a_key_may_not_press(scoped: Desk) -> None:
