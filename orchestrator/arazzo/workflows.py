@@ -20,6 +20,7 @@ from orchestrator.reading.place import Place
 from orchestrator.reading.text import read_text
 
 _POINTER = re.compile(r"\{\$sourceDescriptions\.([^.}]+)\.url\}#/paths/([^/]+)/(\w+)")
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _NAME = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -138,6 +139,7 @@ class _Workflow:
         made: dict[str, Json] = {"type": _name(own), **({"description": described} if described else {})}
         if (schema := thing.take("inputs")) is not None:
             made["input"] = self._components.schema(schema)
+            made |= self._sensitive(made["input"])
         if thing.take("dependsOn"):
             self._notes.leave_out(thing.at / "dependsOn", "waiting for other workflows; start this one when they ended")
         afters: dict[str, After] = {}
@@ -148,6 +150,18 @@ class _Workflow:
             made["output"] = output
         thing.close()
         return made
+
+    def _sensitive(self, schema: Json) -> dict[str, Json]:
+        """Passwords, as their format says: masked, and sent only to steps that name them."""
+        properties = schema.get("properties") if isinstance(schema, dict) else None
+        passwords = [
+            f"context.{name}"
+            for name, one in (properties or {}).items()
+            if isinstance(one, dict) and one.get("format") == "password" and _PLAIN.fullmatch(name)
+        ]
+        if passwords:
+            self._notes.tell(self._thing.at / "inputs", f"{', '.join(passwords)}: encrypted and masked (`sensitive`)")
+        return {"sensitive": passwords} if passwords else {}
 
     def _ordered(self) -> list[str]:
         """As they are written, but for steps whose `dependsOn` (1.1) names a later one: that goes first."""

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
@@ -43,6 +44,7 @@ class Services:
 
     def __init__(self, answers: Mapping[str, tuple[Scripted, ...]]) -> None:
         self._answers = answers
+        self._made: Counter[str] = Counter()
         self.calls: list[Call] = []
         self.now = 0.0
 
@@ -66,8 +68,8 @@ class Services:
 
     def _next(self, step: str) -> Scripted:
         answers = self._answers.get(step) or self._answers.get(without_index(step)) or (Scripted(body={}),)
-        before = sum(call.step == step for call in self.calls)
-        return answers[min(before, len(answers) - 1)]
+        self._made[step] += 1
+        return answers[min(self._made[step], len(answers)) - 1]
 
 
 def without_index(row: str) -> str:

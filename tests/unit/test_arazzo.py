@@ -234,6 +234,15 @@ def test_what_there_is_to_do_is_told(folder: Path) -> None:
         assert said in result.stderr
 
 
+def test_a_password_is_sensitive(folder: Path) -> None:
+    """As the format of the input says."""
+    document = GOTO.replace(
+        "workflowId: w", "workflowId: w\n    inputs: {type: object, properties: {pin: {format: password}}}"
+    )
+    assert "context.pin: encrypted and masked" in imported(folder, document).stderr
+    assert read_file(folder / "made" / "w.yaml").sensitive == ("context.pin",)
+
+
 def test_nothing_is_fetched_and_nothing_is_overwritten(folder: Path) -> None:
     """A description that lies elsewhere is given by hand; a file that is there needs --force."""
     elsewhere = GOTO.replace("./kennel.yaml", "https://kennel.example.com/openapi.yaml")
