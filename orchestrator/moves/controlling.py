@@ -3,7 +3,7 @@
 from orchestrator.errors import Conflict
 from orchestrator.moves.advancing import complete_if_done, is_ready, make_ready
 from orchestrator.moves.failing import begin_failing, drain
-from orchestrator.moves.items import rows_of
+from orchestrator.moves.items import put_back, rows_of
 from orchestrator.moves.undoing import undo_these
 from orchestrator.states import Compensation, Effect, StepStatus, WorkflowStatus
 from orchestrator.workflow import Carrier, Items, Kind, StepState, Workflow, step_of, undo_of, undone_by
@@ -159,6 +159,8 @@ def _retry_undo(workflow: Workflow, actor: str, now: float) -> None:
     for row in [*again, *_undos_of_items(workflow)]:
         if row.status is StepStatus.FAILED:
             _reset(workflow, row)
+            if row.kind is Kind.ITEM_UNDO:
+                put_back(workflow, row)
     undo_these(workflow, [workflow.step(undone_by(undo.name)) for undo in again], now)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from orchestrator.jsontype import Json
-from orchestrator.moves.items import awaits_items, is_over, recount
+from orchestrator.moves.items import awaits_items, halt
 from orchestrator.moves.undoing import begin_undo
 from orchestrator.outcome import StepError
 from orchestrator.states import StepStatus, Waiting, WorkflowStatus
@@ -48,7 +48,7 @@ def drain(workflow: Workflow, now: float) -> None:
             workflow.change(step.name).wake_at = None
     for step in expanded:
         if step.kind is Kind.CALL:
-            _halt(workflow, step, now)
+            halt(workflow, step, now)
     head.draining = in_flight
     if in_flight == 0:
         begin_undo(workflow, now)
@@ -60,16 +60,6 @@ def drained(workflow: Workflow, now: float) -> None:
     head.draining -= 1
     if head.draining == 0:
         begin_undo(workflow, now)
-
-
-def _halt(workflow: Workflow, step: StepState, now: float) -> None:
-    """A step that waits for its items sends no more of them, and ends with the last one in flight."""
-    recount(workflow, step, undoing=False)
-    over = is_over(step)
-    if over is not None and over.error is not None:
-        workflow.close(step, StepStatus.FAILED, now)
-        step.error = over.error.as_json()
-        workflow.record("step.failed", step.name, error=step.error, effect=step.effect.value)
 
 
 def _give_up(workflow: Workflow, step: StepState, now: float) -> None:

@@ -196,11 +196,11 @@ def _line_up_undos(workflow: Workflow, undo: StepState) -> None:
 
 def _in_line(workflow: Workflow, rows: Sequence[StepState]) -> str | None:
     """Have these rows wait for their turn, one after the other; the first of them."""
-    for row, following in zip(rows, [*rows[1:], None], strict=True):
+    for place, row in enumerate(rows, start=1):
         workflow.change(row.name)
         row.waits_for = 1
         row.wake_at = None
-        row.following = None if following is None else [following.name]
+        row.following = [later.name for later in rows[place : place + 1]] or None
     return rows[0].name if rows else None
 
 

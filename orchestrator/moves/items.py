@@ -6,7 +6,7 @@ from orchestrator.outcome import StepError
 from orchestrator.states import Effect, StepStatus, Waiting
 from orchestrator.workflow import Kind, StepState, Workflow, step_of
 
-_UNSENT = StepError("cancelled", "the workflow began to fail, or was ended, before all items had been called")
+_UNFINISHED = StepError("cancelled", "the workflow began to fail, or was ended, before all of its items had ended")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,16 @@ def _give_up(workflow: Workflow, item: StepState, now: float) -> None:
     workflow.record("step.failed", item.name, error=error.as_json(), effect=item.effect.value)
 
 
+def halt(workflow: Workflow, step: StepState, now: float) -> None:
+    """A step that waits for its items sends no more of them, and ends with the last one in flight."""
+    recount(workflow, step, undoing=False)
+    over = is_over(step)
+    if over is not None:
+        workflow.close(step, StepStatus.FAILED, now)
+        step.error = (over.error or _UNFINISHED).as_json()  # without one, what is left is to undo an item that failed
+        workflow.record("step.failed", step.name, error=step.error, effect=step.effect.value)
+
+
 def recount(workflow: Workflow, step: StepState, *, undoing: bool) -> None:
     """Count anew after nothing more is sent; who was sent and has not been claimed waits for its turn again.
 
@@ -80,8 +90,9 @@ def recount(workflow: Workflow, step: StepState, *, undoing: bool) -> None:
             tally[row.status] += 1
         elif row.status is StepStatus.PENDING:
             put_back(workflow, row)
-    stopped = step.items.stopped or (_UNSENT.as_json() if left else None)
     completed, failed = tally[StepStatus.COMPLETED], tally[StepStatus.FAILED]
+    given_up = failed > step.items.failed
+    stopped = step.items.stopped or (_UNFINISHED.as_json() if left or given_up else None)
     step.items = replace(
         step.items, under_way=under_way, completed=completed, failed=failed, next=None, stopped=stopped
     )

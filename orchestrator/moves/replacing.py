@@ -47,7 +47,8 @@ def after_undo(workflow: Workflow, undo: StepState, now: float) -> None:
     head.unsettled -= 1
     for name in undo.following or ():
         count_down(workflow, name, now)
-    if on_the_way and not undo.following:
+    if (on_the_way or head.draining > 0) and not undo.following:
+        # Also while the workflow only waits for what is in flight: where nothing else is undone, it may be retried.
         pass_on(workflow, workflow.step(undone_by(undo.name)), now)
     elif not on_the_way and head.draining == 0 and head.unsettled == 0:
         finish(workflow, now)

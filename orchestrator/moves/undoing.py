@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from orchestrator.definition import Definition
 from orchestrator.graph import Graph
+from orchestrator.moves.items import awaits_items, halt
 from orchestrator.plan import plan
 from orchestrator.states import Compensation, Effect, StepStatus
 from orchestrator.workflow import Carrier, Kind, StepState, Workflow, step_of, undo_of, undone_by
@@ -44,6 +45,9 @@ def begin_undo(workflow: Workflow, now: float) -> None:
     """Nothing is in flight any more: add what undoes each effect, and send those that nothing precedes."""
     head = workflow.head
     rows = workflow.all()
+    for row in rows:
+        if row.kind is Kind.CALL and awaits_items(row):
+            halt(workflow, row, now)  # the undo of an item was under way last, and goes on from here
     undone = {undone_by(row.name): row for row in rows if row.kind is Kind.UNDO}
     due = [
         row

@@ -4,9 +4,9 @@ An auditor sees the definition, the final status that the client was shown, and 
 requests the services never answered properly. Nothing else: no row, no counter, no event.
 """
 
-from orchestrator.definition import Definition
+from orchestrator.definition import Definition, Step, Tolerance
 from orchestrator.states import Compensation, WorkflowStatus
-from orchestrator.workflow import Head
+from orchestrator.workflow import Head, step_of
 from tests.world.books import Books
 from tests.world.invariants import check
 
@@ -15,8 +15,9 @@ def audit(definition: Definition, head: Head, books: Books) -> None:
     """Check the books of a workflow that has ended."""
     check(head.final, f"the workflow is {head.status}, not ended")
     for step in definition.steps:
-        _done_once(step, books)
-        _undone_for_a_reason(step, books)
+        for name in books.rows_of(step):
+            _done_once(name, books)
+            _undone_for_a_reason(name, books)
     if head.status is WorkflowStatus.COMPLETED:
         _one_provider_served(definition, books)
     elif head.compensate and head.compensation is not Compensation.FAILED:
@@ -29,7 +30,7 @@ def audit(definition: Definition, head: Head, books: Books) -> None:
 
 def _done_once(step: str, books: Books) -> None:
     charges = books.charges_of(step)
-    if step not in books.careless:
+    if step_of(step) not in books.careless:
         check(len(charges) <= 1, f"{step} was done {len(charges)} times, though its service honours keys")
     check(len(books.refunds.get(step, [])) <= 1, f"{step} was undone {len(books.refunds.get(step, []))} times")
 
@@ -42,7 +43,7 @@ def _undone_for_a_reason(step: str, books: Books) -> None:
 
 def _one_provider_served(definition: Definition, books: Books) -> None:
     for name in definition.route.names:
-        chain = [one for one in definition.with_fallbacks(name) if books.open_charges(one)]
+        chain = [one for one in definition.with_fallbacks(name) if books.left_of(one)]
         undoable = [one for one in chain if definition.steps[one].compensate is not None]
         check(len(chain) <= 1 or chain[:-1] != undoable[: len(chain) - 1], f"{chain} were all done for one {name}")
 
@@ -50,16 +51,12 @@ def _one_provider_served(definition: Definition, books: Books) -> None:
 def _nothing_is_left(definition: Definition, books: Books) -> None:
     for name, step in definition.steps.items():
         if step.compensate is not None:
-            left = books.open_charges(name)
+            left = books.left_of(name)
             check(not left, f"{name} was done and is not undone, though nobody is told so")
 
 
 def _undone_backwards(definition: Definition, books: Books) -> None:
-    undone = [
-        name
-        for name in dict.fromkeys(books.undoing)
-        if definition.steps[name].fallback is None and not definition.steps[name].optional
-    ]
+    undone = [name for name in dict.fromkeys(map(step_of, books.undoing)) if not _may_fail(definition.steps[name])]
     for at, later in enumerate(undone):
         for earlier in undone[:at]:
             check(
@@ -67,8 +64,14 @@ def _undone_backwards(definition: Definition, books: Books) -> None:
             )
 
 
+def _may_fail(step: Step) -> bool:
+    """Whether it, or one of its items, may be undone although the workflow goes on."""
+    tolerates = step.for_each is not None and step.for_each.tolerate != Tolerance()
+    return step.fallback is not None or step.optional or tolerates
+
+
 def _done_forwards(definition: Definition, books: Books) -> None:
-    done = list(dict.fromkeys(charge.step for charge in books.charges))
+    done = list(dict.fromkeys(step_of(charge.step) for charge in books.charges))
     for at, later in enumerate(done):
         for earlier in done[:at]:
             check(

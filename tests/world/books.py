@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from orchestrator.outcome import Answer, NoAnswer
+from orchestrator.workflow import step_of
 
 
 class Behaviour(Enum):
@@ -76,7 +77,7 @@ class Books:
 
     def charge(self, step: str, key: str, behaviour: Behaviour) -> Answer | NoAnswer:
         """A call of a step's service."""
-        known = step not in self.careless and any(one.key == key for one in self.charges_of(step))
+        known = step_of(step) not in self.careless and any(one.key == key for one in self.charges_of(step))
         if known and behaviour is Behaviour.REFUSES:
             behaviour = Behaviour.OK  # who honours a key gives the answer again that it gave before
         if behaviour.acts and not known:
@@ -98,6 +99,15 @@ class Books:
     def charges_of(self, step: str) -> list[Charge]:
         """All that the step ever did."""
         return [charge for charge in self.charges if charge.step == step]
+
+    def rows_of(self, step: str) -> list[str]:
+        """The step, and its items, as far as the services know of them."""
+        known = [*(charge.step for charge in self.charges), *self.undoing, *self.unanswered]
+        return [step, *sorted({name for name in known if step_of(name) == step and name != step})]
+
+    def left_of(self, step: str) -> list[Charge]:
+        """What the step, or any of its items, did and nobody took back."""
+        return [charge for name in self.rows_of(step) for charge in self.open_charges(name)]
 
     def open_charges(self, step: str) -> list[Charge]:
         """What the step did and nobody took back."""

@@ -11,9 +11,11 @@ from orchestrator.definition import (
     Call,
     Callback,
     Definition,
+    ForEach,
     Poll,
     RetryPolicy,
     Step,
+    Tolerance,
     Wait,
 )
 from orchestrator.expressions import compile_expression, compile_template
@@ -58,6 +60,11 @@ def polls(every: float = 2.0, timeout: float = 25.0) -> dict[str, Any]:
     return {"poll": Poll(done, failed, url=_SOMEWHERE, every=every, timeout=timeout)}
 
 
+def fans_out(items: int, *, at_a_time: int = 2, tolerate: int = 0) -> dict[str, Any]:
+    """The fields of a step that is called for each of so many items."""
+    return {"for_each": ForEach(compile_template(list(range(items))), at_a_time, Tolerance(tolerate))}
+
+
 def definition(
     route: str,
     *,
@@ -96,6 +103,7 @@ class Taste:
     retries: int
     end: float
     parked: float
+    fans_out: float
 
     @classmethod
     def any(cls, dice: random.Random) -> "Taste":
@@ -109,6 +117,7 @@ class Taste:
             retries=dice.choice([0, 1, 2]),
             end=dice.choice([0.0, 0.0, 0.0, 0.1, 0.3]),
             parked=dice.choice([0.0, 0.2, 0.6]),
+            fans_out=dice.choice([0.0, 0.0, 0.2, 0.6]),
         )
 
 
@@ -142,6 +151,9 @@ def _any_fallbacks(dice: random.Random, names: str, taste: Taste) -> dict[str, s
 
 def _any_step(dice: random.Random, name: str, after: tuple[str, ...], fallback: str | None, taste: Taste) -> Step:
     step = _any_call(dice, name, after, fallback, taste)
+    if dice.random() < taste.fans_out:
+        items, at_a_time = dice.choice([0, 1, 2, 3, 5]), dice.choice([1, 2, 3])
+        return replace(step, **fans_out(items, at_a_time=at_a_time, tolerate=dice.choice([0, 0, 1, 2])))
     if dice.random() >= taste.parked:
         return step
     fields = dice.choice([calls_back, calls_back, polls, asks_a_person, waits])()

@@ -19,7 +19,7 @@ from orchestrator.states import (
     WorkflowStatus,
 )
 from orchestrator.testkit.rows import Rows
-from orchestrator.workflow import Event, Head, Kind, StepState, undo_of, undone_by
+from orchestrator.workflow import Event, Head, Kind, StepState, step_of, undo_of, undone_by
 from tests.world.books import Books
 
 COMPLETED, SKIPPED, FAILED = StepStatus.COMPLETED, StepStatus.SKIPPED, StepStatus.FAILED
@@ -83,7 +83,7 @@ class Invariants:
         """What is true of every state at rest."""
         self._counts_are_right()
         self._something_will_happen()
-        for step in self.of(Kind.CALL):
+        for step in self.steps.values():
             times = sum(event.type == "step.completed" and event.step == step.name for _, event in self.rows.events)
             check(times <= 1, f"(4) {step.name} completes once, not {times} times")
         if self.head.final:
@@ -106,7 +106,7 @@ class Invariants:
         running = [step for step in self.steps.values() if step.under_way]
         if head.status is WorkflowStatus.COMPENSATING and not head.draining:
             check(head.unsettled == len(undoing), f"unsettled is {head.unsettled}, but {len(undoing)} undos are not")
-            check(all(step.kind is Kind.UNDO for step in running), "(7) nothing is in flight while undoing")
+            check(all(step.kind.undoes for step in running), "(7) nothing is in flight while undoing")
             check(bool(undoing), "an undoing with nothing left to undo has ended")
         elif not head.final:
             left = sum(not step.settled for step in calls) + len(undoing)
@@ -120,6 +120,35 @@ class Invariants:
         if head.ending is None:
             for step in calls:
                 self._counts_of(step)
+
+        for step in self.steps.values():
+            if step.waiting_for == Waiting.ITEMS:
+                self._items_are_counted(step)
+
+    def _items_are_counted(self, step: StepState) -> None:
+        counts, own = step.items, self.definition.steps[step_of(step.name)].for_each
+        check(counts is not None and own is not None, f"{step.name} waits for its items, and has none")
+        if counts is None or own is None:
+            return
+        ending = self.head.status is WorkflowStatus.COMPENSATING and step.kind is Kind.CALL
+        rows = [row for row in self.items_of(step.name) if row.kind.undoes or step.kind is Kind.CALL]
+        busy = [row for row in rows if (row.under_way if ending else self._has_its_turn(row))]
+        check(counts.under_way == len(busy), f"{step.name} counts {counts.under_way} under way, not {len(busy)}")
+        paused = self.head.status is WorkflowStatus.PAUSED and self.head.ending is not None
+        check(bool(busy) or paused, f"(1) {step.name} waits for items, and none is under way")
+        calls = [row for row in busy if row.kind is Kind.ITEM or step.kind is Kind.UNDO]
+        check(len(calls) <= own.max_parallel, f"{step.name} has {len(calls)} items under way at a time")
+        counted = [row for row in rows if row.kind is (Kind.ITEM if step.kind is Kind.CALL else Kind.ITEM_UNDO)]
+        for status, number in ((COMPLETED, counts.completed), (FAILED, counts.failed)):
+            there = sum(row.status is status for row in counted)
+            check(there == number, f"{step.name} counts {number} {status} items, not {there}")
+
+    def items_of(self, name: str) -> list[StepState]:
+        """The rows of the items of a step, and of their undoing."""
+        return [row for row in self.steps.values() if row.kind.of_item and step_of(row.name) == step_of(name)]
+
+    def _has_its_turn(self, row: StepState) -> bool:
+        return not row.settled and (row.status is not StepStatus.PENDING or row.waits_for == 0)
 
     def _counts_of(self, step: StepState) -> None:
         if step.name in self.definition.stands_in_for:
@@ -141,7 +170,11 @@ class Invariants:
         if head.ending is None:
             check(head.wake_at == head.deadline_at, f"(1) the deadline is at {head.deadline_at}, not {head.wake_at}")
         for step in self.steps.values():
-            if step.status in (StepStatus.RUNNING, StepStatus.WAITING):
+            if step.waiting_for == Waiting.ITEMS:
+                deadline = self.definition.steps[step_of(step.name)].deadline
+                ends_at = None if deadline is None else (step.trying_since or 0.0) + deadline
+                check(step.wake_at in (None, ends_at), f"(1) {step.name} waits for its items, and for nothing else")
+            elif step.status in (StepStatus.RUNNING, StepStatus.WAITING):
                 check(step.wake_at is not None, f"(1) {step.name} is {step.status} without a time to look at it")
             elif step.status is StepStatus.PENDING and (step.under_way or self._may_start(step)):
                 check(step.wake_at is not None, f"(1) {step.name} may start, but nobody will look at it")
@@ -153,6 +186,8 @@ class Invariants:
 
     def _may_start(self, step: StepState) -> bool:
         status = self.head.status
+        if step.kind is Kind.ITEM:
+            return status is WorkflowStatus.RUNNING and self.head.ending is None and step.waits_for == 0
         if step.kind is Kind.CALL:
             return status is WorkflowStatus.RUNNING and self.is_ready(step)
         undoing = status is WorkflowStatus.COMPENSATING and not self.head.draining
@@ -199,7 +234,7 @@ class Invariants:
 
     def must_be_undone(self, step: StepState) -> bool:
         """(8) Whether the step took effect, or may have, and can be taken back."""
-        return step.effect is not Effect.NONE and self.definition.steps[step.name].compensate is not None
+        return step.effect is not Effect.NONE and self.definition.steps[step_of(step.name)].compensate is not None
 
     # At every call
 
@@ -208,16 +243,45 @@ class Invariants:
         head = self.head
         check(head.status is WorkflowStatus.RUNNING, f"(6) {step.name} is called while {head.status}")
         check(head.ending is None, f"(6) {step.name} is called after the workflow began to fail")
+        if step.kind is Kind.ITEM:
+            self._item_starts(step)
+            return
         check(self.is_ready(step), f"(3) {step.name} is called before what it waits for has settled")
         stood_for = self.definition.stands_in_for.get(step.name)
         if stood_for is not None and self.definition.steps[stood_for].compensate is not None:
             check(
-                not self.books.open_charges(stood_for),
+                not self.books.left_of(stood_for),
                 f"(8) {step.name} is called in place of {stood_for}, whose effect is not undone",
             )
 
+    def _item_starts(self, item: StepState) -> None:
+        step = self.steps[step_of(item.name)]
+        check(step.waiting_for == Waiting.ITEMS, f"{item.name} is called while {step.name} is {step.status}")
+        stopped = step.items is None or step.items.stopped
+        check(not stopped, f"(6) {item.name} is called although {step.name} has failed: {stopped}")
+
+    def _item_undo_starts(self, undo: StepState) -> None:
+        item, gate = self.steps[undone_by(undo.name)], self.steps.get(undo_of(step_of(undo.name)))
+        check(item.effect is not Effect.NONE, f"(8) {item.name} is undone, but took no effect")
+        if gate is None or gate.waiting_for != Waiting.ITEMS:
+            check(item.status is FAILED and item.tolerated, f"(8) {item.name} is undone, and has not failed")
+            check(self.head.status is WorkflowStatus.RUNNING, f"(6) {item.name} is undone while {self.head.status}")
+            return
+        if self.definition.compensation == "sequential" and self.head.status is WorkflowStatus.COMPENSATING:
+            others = [row for row in self.items_of(item.name) if row.kind is Kind.ITEM]
+            for other in others:
+                ended, before = other.completed_at, item.completed_at
+                later = other.effect is not Effect.NONE and ended and before and ended > before
+                row = self.steps.get(undo_of(other.name))
+                check(not later or (row is not None and row.settled), f"(8) {item.name} is undone before {other.name}")
+            busy = [row.name for row in self.steps.values() if row.kind.undoes and row.status is StepStatus.RUNNING]
+            check(busy == [undo.name], f"(8) one by one means one by one, not {busy}")
+
     def undo_starts(self, undo: StepState) -> None:
         """The service that undoes a step is being called."""
+        if undo.kind is Kind.ITEM_UNDO:
+            self._item_undo_starts(undo)
+            return
         step, head = self.steps[undone_by(undo.name)], self.head
         check(step.effect is not Effect.NONE, f"(8) {step.name} is undone, but took no effect")
         replaced = step.tolerated
@@ -226,7 +290,7 @@ class Invariants:
             check(replaced, f"(7) {step.name} is undone while the workflow runs, and it has not failed")
             return
         check(head.status is WorkflowStatus.COMPENSATING, f"(6) {step.name} is undone while {head.status}")
-        in_flight = [row.name for row in self.of(Kind.CALL) if row.under_way]
+        in_flight = [row.name for row in self.steps.values() if row.under_way and not row.kind.undoes]
         check(not in_flight and not head.draining, f"(7) {step.name} is undone while {in_flight} is in flight")
         for other in self._undone_before(step):
             row = self.steps.get(undo_of(other.name))
@@ -243,7 +307,11 @@ class Invariants:
                 for other in others
                 if other.completed_at == ended and self.definition.graph.precedes(step.name, other.name)
             ]
-            also = [row.name for row in self.of(Kind.UNDO) if row.status is StepStatus.RUNNING]
+            also = [
+                row.name
+                for row in self.steps.values()
+                if row.kind.undoes and (row.status is StepStatus.RUNNING or row.waiting_for == Waiting.ITEMS)
+            ]
             check(also == [undo_of(step.name)], f"(8) one by one means one by one, not {also}")
         return later
 
@@ -252,8 +320,9 @@ class Invariants:
     def at_end(self) -> None:
         """The workflow has a final status: its rows and the books agree with it."""
         head = self.head
-        for step in self.of(Kind.CALL):
-            self._books_agree(step)
+        for step in self.steps.values():
+            if not step.kind.undoes:
+                self._books_agree(step)
         if head.status is WorkflowStatus.COMPLETED:
             self._completed_well()
         else:
@@ -272,13 +341,19 @@ class Invariants:
         return any(self.definition.steps[step.name].end for step in self.of(Kind.CALL) if step.status is COMPLETED)
 
     def _books_agree(self, step: StepState) -> None:
+        if step.items is not None:
+            effects = {row.effect for row in self.items_of(step.name) if row.kind is Kind.ITEM} | {Effect.NONE}
+            strongest = max(effects, key=(Effect.NONE, Effect.UNKNOWN, Effect.DONE).index)
+            check(step.effect is strongest, f"{step.name} had the effect {step.effect}, its items {strongest}")
+            check(not self.books.charges_of(step.name), f"{step.name} is called for its items only")
+            return
         charges = self.books.charges_of(step.name)
         if step.effect is Effect.NONE:
             check(not charges, f"(8) {step.name} is said to have had no effect, but {charges}")
             check(undo_of(step.name) not in self.steps, f"(8) {step.name} had no effect, but is undone")
         if step.effect is Effect.DONE:
             check(bool(charges), f"{step.name} is said to have been done, but the books know nothing of it")
-        if step.name not in self.books.careless:
+        if step_of(step.name) not in self.books.careless:
             check(len(charges) <= 1, f"(5) {step.name} was done {len(charges)} times by a service that honours keys")
         check(len({charge.key for charge in charges}) <= 1, f"(5) {step.name} was done under several keys: {charges}")
 
@@ -289,8 +364,10 @@ class Invariants:
             if step.status is FAILED and self.must_be_undone(step):
                 undo = self.steps.get(undo_of(step.name))
                 check(undo is not None and undo.status is COMPLETED, f"(8) {step.name} failed and is not undone")
-                check(not self.books.open_charges(step.name), f"(8) {step.name} failed, and the books still say it")
-            if step.status is COMPLETED and self._acts(step) and step.name not in self.books.careless:
+                check(not self.books.left_of(step.name), f"(8) {step.name} failed, and the books still say it")
+            if step.items is not None:
+                self._items_completed_well(step)
+            elif step.status is COMPLETED and self._acts(step) and step.name not in self.books.careless:
                 check(len(self.books.open_charges(step.name)) == 1, f"{step.name} completed, so it was done once")
         for name in self.definition.route.names:
             served = [one for one in self.definition.with_fallbacks(name) if self.steps[one].status is COMPLETED]
@@ -299,16 +376,34 @@ class Invariants:
             for earlier in self.definition.with_fallbacks(name):
                 replaced = served and self.definition.graph.precedes(earlier, served[0]) and earlier != served[0]
                 if replaced and self.definition.steps[earlier].compensate is not None:
-                    check(
-                        not self.books.open_charges(earlier), f"(8) {earlier} and its fallback {served} were both done"
-                    )
+                    check(not self.books.left_of(earlier), f"(8) {earlier} and its fallback {served} were both done")
+
+    def _items_completed_well(self, step: StepState) -> None:
+        if step.status is not COMPLETED or step.items is None:
+            return
+        items = [row for row in self.items_of(step.name) if row.kind is Kind.ITEM]
+        own = self.definition.steps[step.name].for_each
+        failed = [row for row in items if row.status is FAILED]
+        check(len(items) == step.items.total, f"{step.name} has {len(items)} items, not {step.items.total}")
+        check(all(row.status in (COMPLETED, FAILED) for row in items), f"{step.name} completed before its items")
+        check(own is not None and len(failed) <= own.tolerate.of(len(items)), f"{step.name}: {failed} are too many")
+        for row in items:
+            left = self.books.open_charges(row.name)
+            if row.status is FAILED and self.must_be_undone(row):
+                check(not left, f"(8) {row.name} failed, and the books still say {left}")
+            if row.status is COMPLETED and step.name not in self.books.careless:
+                check(len(left) == 1, f"{row.name} completed, so it was done once")
+        result = self.rows.results.get(step.name)
+        check(isinstance(result, list) and len(result) == len(items), f"{step.name} gives a list of its results")
 
     def _undone_well(self) -> None:
-        head, undos = self.head, self.of(Kind.UNDO)
+        head, undos = self.head, [*self.of(Kind.UNDO), *self.of(Kind.ITEM_UNDO)]
         failed = [undo.name for undo in undos if undo.status is FAILED]
         check((head.compensation is Compensation.FAILED) == bool(failed), f"{head.compensation}, and {failed} failed")
         check(head.compensation is not Compensation.RUNNING, "an undoing that has ended is not running")
-        check(head.undo_failures == len(failed), f"{head.undo_failures} undos are said to have failed, not {failed}")
+        few = not self.of(Kind.ITEM_UNDO)
+        told = head.undo_failures == len(failed) if few else bool(head.undo_failures) == bool(failed)
+        check(told, f"{head.undo_failures} undos are said to have failed, not {failed}")
         if head.compensation is Compensation.COMPLETED:
             check(all(undo.status is COMPLETED for undo in undos), "a completed undoing has every undo completed")
             check(bool(undos), "an undoing that is completed undid something")
@@ -320,7 +415,7 @@ class Invariants:
             undo = self.steps.get(undo_of(step.name))
             check(undo is not None and undo.settled, f"(8) {step.name} took effect and must be undone")
             if undo is not None and undo.status is COMPLETED:
-                left = self.books.open_charges(step.name)
+                left = self.books.left_of(step.name)
                 check(not left, f"(8) {step.name} is said to be undone, but the books say {left}")
 
     def _skipped_rightly(self, step: StepState) -> None:

@@ -16,12 +16,12 @@ from orchestrator.moves.limiting import hold_back
 from orchestrator.moves.move import Claim, Control, Look, Move, Proceed, Proceeded, Settle
 from orchestrator.moves.settling import Settled
 from orchestrator.outcome import Answer as BookAnswer
-from orchestrator.outcome import Completed, Ending, Failed, NoAnswer, Outcome, Parked, Skipped, StepError
+from orchestrator.outcome import Completed, Ending, Expanded, Failed, NoAnswer, Outcome, Parked, Skipped, StepError
 from orchestrator.shape import Single
 from orchestrator.states import Effect, StepStatus, Waiting
 from orchestrator.testkit.broker import Broker, Message
 from orchestrator.testkit.rows import WORKFLOW, Rows
-from orchestrator.workflow import Kind, Publication, StepState, Workflow, undone_by
+from orchestrator.workflow import Kind, Publication, StepState, Workflow, step_of, undone_by
 from tests.world.books import Behaviour, Books
 from tests.world.invariants import Invariants, check
 
@@ -316,8 +316,10 @@ class World:
 
     def _call(self, step: StepState) -> Outcome:
         key = f"{step.name}/{step.key_round}"
-        if step.kind is Kind.UNDO:
-            undo = self.definition.steps[undone_by(step.name)].compensate
+        if self._expands(step) and step.name not in self.not_taken:
+            return self._expanded(step)
+        if step.kind.undoes:
+            undo = self.definition.steps[step_of(step.name)].compensate
             assert undo is not None
             if self.strict:
                 self.invariants.undo_starts(step)
@@ -329,7 +331,7 @@ class World:
         if step.name in self.not_taken:
             return Skipped("its condition did not hold")
         self.calls.append(step.name)
-        own = self.definition.steps[step.name]
+        own = self.definition.steps[step_of(step.name)]
         match own.awaits:
             case Waiting.TIMER:
                 return Parked(Waiting.TIMER, seconds=own.wait.seconds if own.wait else None)
@@ -339,6 +341,22 @@ class World:
                 return self._accepted(step, own, key)
         answer = self.books.charge(step.name, key, self.weather(step.name))
         return judge(answer, success=None, result=None, idempotent=own.call.idempotent, now=self.now)
+
+    def _expands(self, step: StepState) -> bool:
+        return not step.kind.of_item and self.definition.steps[step_of(step.name)].for_each is not None
+
+    def _expanded(self, step: StepState) -> Outcome:
+        """No service is called for it; its list may be none at all."""
+        if self.strict:
+            starts = self.invariants.undo_starts if step.kind is Kind.UNDO else self.invariants.call_starts
+            starts(step)
+        own = self.definition.steps[step_of(step.name)].for_each
+        assert own is not None
+        if step.kind is Kind.UNDO or step.items is not None:
+            return Expanded()
+        if self.weather(step.name) is Behaviour.REFUSES:
+            return Failed(StepError("expression", "no list"), Effect.NONE, retryable=False)
+        return Expanded(own.items.source)
 
     def _asked(self, step: StepState, own: Step) -> Outcome:
         assert own.approval is not None
