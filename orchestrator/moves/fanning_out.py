@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from orchestrator.jsontype import Json
 from orchestrator.moves.advancing import make_ready
-from orchestrator.moves.items import Over, awaits_items, is_over, rows_of, stop, stronger
+from orchestrator.moves.items import UNFINISHED, Over, awaits_items, is_over, rows_of, stop, stronger
 from orchestrator.moves.timing import deadline_at, overdue
 from orchestrator.moves.undoing import must_be_undone
 from orchestrator.outcome import StepError
@@ -84,9 +84,14 @@ def _tolerate(workflow: Workflow, step: StepState, item: StepState, now: float) 
         return
     late = overdue(workflow, step, now, _LATE)
     if late is None and step.items.failed <= _tolerated(workflow, step):
-        item.tolerated = True
-        if workflow.head.ending is None and must_be_undone(workflow.definition, item):
+        if not must_be_undone(workflow.definition, item):
+            item.tolerated = True
+        elif workflow.head.ending is None:
+            item.tolerated = True
             _undo_on_the_way(workflow, step, item, now)
+        else:
+            # It cannot be undone before the others are, and without that the step is not completed.
+            step.items = replace(step.items, stopped=UNFINISHED.as_json())
         return
     last = item.error["message"] if isinstance(item.error, dict) else "no error was recorded"
     stop(workflow, step, late or StepError("items", f"{_too_many(step)}; {item.name}: {last}"), now)

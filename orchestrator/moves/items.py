@@ -6,7 +6,7 @@ from orchestrator.outcome import StepError
 from orchestrator.states import Effect, StepStatus, Waiting
 from orchestrator.workflow import Kind, StepState, Workflow, step_of
 
-_UNFINISHED = StepError("cancelled", "the workflow began to fail, or was ended, before all of its items had ended")
+UNFINISHED = StepError("cancelled", "the workflow began to fail, or was ended, before all of its items had ended")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def halt(workflow: Workflow, step: StepState, now: float) -> None:
     over = is_over(step)
     if over is not None:
         workflow.close(step, StepStatus.FAILED, now)
-        step.error = (over.error or _UNFINISHED).as_json()  # without one, what is left is to undo an item that failed
+        step.error = (over.error or UNFINISHED).as_json()  # without one, what is left is to undo an item that failed
         workflow.record("step.failed", step.name, error=step.error, effect=step.effect.value)
 
 
@@ -92,7 +92,7 @@ def recount(workflow: Workflow, step: StepState, *, undoing: bool) -> None:
             put_back(workflow, row)
     completed, failed = tally[StepStatus.COMPLETED], tally[StepStatus.FAILED]
     given_up = failed > step.items.failed
-    stopped = step.items.stopped or (_UNFINISHED.as_json() if left or given_up else None)
+    stopped = step.items.stopped or (UNFINISHED.as_json() if left or given_up else None)
     step.items = replace(
         step.items, under_way=under_way, completed=completed, failed=failed, next=None, stopped=stopped
     )
