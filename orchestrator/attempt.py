@@ -44,6 +44,16 @@ class Calls(Protocol):
         """What came of the request; `may_send` says whether it may yet go out."""
 
 
+class Delegate(Protocol):
+    """Whoever begins what is no request: a child workflow, a Celery task."""
+
+    def outcome(self, materials: Materials, around: Surroundings) -> Outcome | None:
+        """What came of it, `Parked` as a rule; asked again, how it stands. None where the step is none of its own.
+
+        Raises ExpressionError and SettingsError as a request does.
+        """
+
+
 class Means(Protocol):
     """What an attempt that is claimed is made with."""
 
@@ -54,6 +64,10 @@ class Means(Protocol):
     @property
     def around(self) -> Surroundings:
         """What the request reads besides the workflow."""
+
+    @property
+    def delegates(self) -> Sequence[Delegate]:
+        """Who begins what is no request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +88,7 @@ class Bench:
     goes_on: Callable[[], bool] = lambda: True
     standing: Standing = field(default_factory=lambda: Standing(SILENCE, STEADY))
     limiter: Limiter | None = None
+    delegates: Sequence[Delegate] = ()
 
 
 @dataclass(slots=True)
@@ -112,6 +127,8 @@ def attempt(bench: Bench, workflow_id: str, step: str, line: Line | None = None)
         still_ours = bench.standing.from_now()
         settled, following = _settle(bench, settle, line)
         _give_back(bench, materials, outcome)
+        if materials.parent is not None:
+            bench.parked()  # where that was the last of its steps, the one that had started it is due
         if following is None:
             return settled
         line.taken += 1
@@ -174,6 +191,8 @@ def outcome_of(materials: Materials, means: Means, still_ours: Holds) -> tuple[O
             return skipped, NO_CALL
         if materials.for_each is not None:
             return _expanded(means, materials, materials.for_each), NO_CALL
+        if (begun := _delegated(means, materials)) is not None:
+            return begun, NO_CALL
         request = request_for(materials, means.around)
     except ExpressionError as error:
         return Failed(StepError("expression", str(error)), Effect.NONE, retryable=False), NO_CALL
@@ -193,6 +212,14 @@ def outcome_of(materials: Materials, means: Means, still_ours: Holds) -> tuple[O
     return outcome, shown(materials, request)
 
 
+def _delegated(means: Means, materials: Materials) -> Outcome | None:
+    """What comes of a step that begins something else than a request; None where it makes one."""
+    if not materials.own.delegated:
+        return None
+    outcomes = (delegate.outcome(materials, means.around) for delegate in means.delegates)
+    return next((outcome for outcome in outcomes if outcome is not None), None)
+
+
 def _expanded(means: Means, materials: Materials, own: ForEach) -> Expanded:
     """Its list, unless it has been expanded before: what is undone or retried are the items that it had."""
     known = materials.step.kind.undoes or materials.step.items is not None
@@ -206,7 +233,7 @@ def _known(means: Means, materials: Materials) -> dict[str, Json]:
 
 
 def _condition(means: Means, materials: Materials) -> Outcome | None:
-    if materials.step.kind is not Kind.CALL or materials.step.items is not None:
+    if materials.step.kind is not Kind.CALL or materials.step.items is not None or materials.step.waiting_for:
         return None
     when = materials.definition.steps[materials.step.name].when
     if when is None:

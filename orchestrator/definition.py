@@ -155,6 +155,24 @@ class Poll:
 
 
 @dataclass(frozen=True, slots=True)
+class Child:
+    """Another workflow, of this `type`; with None for the context, that of its parent without what is sensitive."""
+
+    type: str
+    context: Template | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CeleryTask:
+    """A Celery task of somebody else's workers, which consume `queue`; `args` give a list, `kwargs` an object."""
+
+    name: str
+    queue: str
+    args: Template | None = None
+    kwargs: Template | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Tolerance:
     """How many items of a `forEach` may fail: a number, and a share (0 to 1) of all of them."""
 
@@ -183,8 +201,8 @@ class ForEach:
 class Step:
     """One named step.
 
-    At most one of `callback`, `approval`, `wait` and `poll` is given: what its attempt is parked for. With `approval`
-    or `wait` there is no request (`NO_REQUEST`).
+    At most one of `callback`, `approval`, `wait`, `poll`, `child` and `task` is given: what its attempt is parked for.
+    With `approval`, `wait`, `child` or `task` there is no request (`NO_REQUEST`).
 
     `after` holds what it waits for, whichever end of the edge said so; `join` how many of those must have completed
     (None: all must have settled). `fallback` names the step that is called where this one fails. `deadline` is seconds
@@ -207,6 +225,13 @@ class Step:
     wait: Wait | None = None
     poll: Poll | None = None
     for_each: ForEach | None = None
+    child: Child | None = None
+    task: CeleryTask | None = None
+
+    @property
+    def delegated(self) -> bool:
+        """Whether something else than a request is begun: a child workflow, a Celery task."""
+        return self.child is not None or self.task is not None
 
     @cached_property
     def awaits(self) -> Waiting | None:
@@ -216,6 +241,8 @@ class Step:
             Waiting.APPROVAL: self.approval,
             Waiting.TIMER: self.wait,
             Waiting.POLL: self.poll,
+            Waiting.CHILD: self.child,
+            Waiting.TASK: self.task,
         }
         return next((waiting for waiting, given in kinds.items() if given is not None), None)
 
@@ -225,6 +252,8 @@ class Step:
         parts: list[Template | Expression | None] = [self.when, None if self.for_each is None else self.for_each.items]
         parts += [] if self.approval is None else [self.approval.message]
         parts += [] if self.wait is None else [self.wait.until]
+        parts += [] if self.child is None else [self.child.context]
+        parts += [] if self.task is None else [self.task.args, self.task.kwargs]
         parts += [] if self.poll is None else [self.poll.done, self.poll.failed, self.poll.url]
         return References.union([self.call.references, *(part.references for part in parts if part is not None)])
 

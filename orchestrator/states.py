@@ -11,6 +11,7 @@ A workflow::
                                                        ▲                │
                                                        └───── retry ────┘  (where an undo failed)
 
+A completed workflow that another one had started is `compensating` again where that one is undone; it ends cancelled.
 A step with `end` takes the same ways when it completes: to `completed`, or over `compensating` to the others.
 
 `compensating` begins the moment nothing new may start: steps in flight are waited for, then what took effect is undone.
@@ -112,7 +113,8 @@ WORKFLOW_MOVES: dict[WorkflowStatus, frozenset[WorkflowStatus]] = {
     WorkflowStatus.RUNNING: frozenset({WorkflowStatus.COMPLETED, WorkflowStatus.PAUSED, WorkflowStatus.COMPENSATING}),
     WorkflowStatus.PAUSED: frozenset({WorkflowStatus.RUNNING, WorkflowStatus.COMPENSATING}),
     WorkflowStatus.COMPENSATING: frozenset({WorkflowStatus.FAILED, WorkflowStatus.CANCELLED}),
-    WorkflowStatus.COMPLETED: frozenset(),
+    # Only where the workflow that had started it is undone.
+    WorkflowStatus.COMPLETED: frozenset({WorkflowStatus.COMPENSATING}),
     # Final for every machine; only a person's `retry` opens them again, and it says so in the audit log.
     WorkflowStatus.FAILED: frozenset({WorkflowStatus.RUNNING, WorkflowStatus.COMPENSATING}),
     WorkflowStatus.CANCELLED: frozenset({WorkflowStatus.RUNNING, WorkflowStatus.COMPENSATING}),

@@ -149,6 +149,15 @@ class StepState:
         self.status = status
 
 
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """The step that started a workflow; `types` are those of all workflows above it, the outermost first."""
+
+    workflow_id: str
+    step: str
+    types: list[str]
+
+
 @dataclass(slots=True)
 class Head:
     """A workflow's own row, without its output; `context` and `sealed` are read for claims only.
@@ -174,6 +183,7 @@ class Head:
     error: Json = None
     rerun_as: str | None = None
     webhook_url: str | None = None
+    parent: Parent | None = None
     context: Json = None
     sealed: str | None = None
     traceparent: str | None = None

@@ -7,6 +7,9 @@ canvas       fragments of the plan → chains, groups and chords
 dispatch     sending them, which may fail without harm
 bench        what a worker process holds: ledger, HTTP session, its name
 going_on     whether a worker may take a workflow's next step at once
+folder       the definitions that children are started from
+foreign      Celery tasks of other people's workers as steps
+told         what those workers tell of them
 queue        which messages wait
 metering     what this process counts, and the port where it shows that
 heart        the thread that shows that this worker lives
@@ -21,5 +24,6 @@ kombu_clients  one Redis client a channel instead of one a message
 from tasks.app import app
 from tasks.send import send
 from tasks.step import step
+from tasks.told import task_failed, task_succeeded
 
-__all__ = ["app", "send", "step"]
+__all__ = ["app", "send", "step", "task_failed", "task_succeeded"]

@@ -13,6 +13,7 @@ from celery.signals import worker_ready
 from orchestrator import traces
 from orchestrator.attempt import Bench
 from orchestrator.call import Caller
+from orchestrator.children import Children
 from orchestrator.ledger import Ledger
 from orchestrator.ledger.clerk import Clerk
 from orchestrator.ledger.engine import Database
@@ -24,6 +25,8 @@ from orchestrator.settings import Settings
 from orchestrator.standing import Standing
 from tasks.app import app
 from tasks.dispatch import Dispatch
+from tasks.folder import Folder
+from tasks.foreign import Foreign
 from tasks.going_on import may_go_on
 from tasks.heart import Heart
 from tasks.metering import count, serve
@@ -72,7 +75,8 @@ def _set_up() -> Held:
     around = Surroundings(settings.vars, settings.secrets, Sealer(settings.key().split(",")))
     clerk = Clerk(ledger)
     limiter = Limiter(ledger, name, reconciler.hurry)
-    bench = Bench(name, clerk, caller, around, publish, reconciler.hurry, may_go_on, standing, limiter)
+    delegates = (Children(ledger, Folder(settings.definitions), publish), Foreign(app))
+    bench = Bench(name, clerk, caller, around, publish, reconciler.hurry, may_go_on, standing, limiter, delegates)
     count(settings, ledger.database)
     traces.begin(settings)
     tending = tended(settings, ledger, limiter, publish)

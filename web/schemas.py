@@ -106,6 +106,7 @@ SCHEMAS: dict[str, Json] = {
         tolerated={"type": "boolean"},
         waitingFor=MAYBE_TEXT,
         wakeAt=MAYBE_TIME,
+        childId={**MAYBE_TEXT, "description": "The workflow that the step started, where its definition says so."},
         compensation={
             "oneOf": [{"type": "null"}, record(status=STEP_STATUS, attempts=WHOLE, error=ERROR, **_TIMES)],
         },
@@ -121,6 +122,7 @@ SCHEMAS: dict[str, Json] = {
         output=ANY,
         error=ERROR,
         deadlineAt=MAYBE_TIME,
+        parent={"oneOf": [{"type": "null"}, record(workflowId=ID, step=TEXT)]},
         **_LIFE,
     ),
     "Summary": {

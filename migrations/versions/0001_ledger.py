@@ -153,6 +153,7 @@ def upgrade() -> None:
         sa.Column("start_hash", sa.Text(), nullable=True),
         sa.Column("traceparent", sa.Text(), nullable=True),
         sa.Column("webhook_url", sa.Text(), nullable=True),
+        sa.Column("parent", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("rerun_as", sa.Text(), nullable=True),
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("completed_at", sa.Double(), nullable=True),

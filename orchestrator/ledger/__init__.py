@@ -10,6 +10,7 @@ clerk         the moves of many threads in one transaction
 slots         who has a slot of a limit, who waits for one
 limiting      claiming a step that needs one
 allowances    what a person says of a limit
+children      the workflows that steps of others started
 materials     what a claimed step's request is made of
 collecting    what a completed step with `forEach` gives
 outputs       what a completed workflow puts out

@@ -105,7 +105,9 @@ class Ledger:
                 outputs[workflow.head.id] = output_of(rows.connection, workflow, self.variables)
         # After the outputs: where one cannot be made, an event says so.
         rows.write_events(workflows, now, self.destinations)
-        rows.write_heads([workflow.head for workflow in workflows if workflow.head_changed], outputs)
+        heads = [workflow.head for workflow in workflows if workflow.head_changed]
+        rows.wake_parents([head for head in heads if head.final], now)
+        rows.write_heads(heads, outputs)
 
 
 def log_all(workflows: Mapping[str, Workflow]) -> None:

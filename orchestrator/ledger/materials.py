@@ -9,7 +9,7 @@ from orchestrator.jsontype import Json
 from orchestrator.ledger.scopes import StepsRead, keys_of
 from orchestrator.moves.claiming import Claimed
 from orchestrator.states import StepStatus
-from orchestrator.workflow import StepState, Workflow, step_of, undone_by
+from orchestrator.workflow import Parent, StepState, Workflow, step_of, undone_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class Materials:
     `timeout` is seconds for its call; `undone` is the step that a compensation undoes (None for a step of the
     definition); `slot` is the key of the limit that the attempt has a slot of. `item` is the value of an item of a
     `forEach`; the undo of one sees its result as its step's.
+    `failing` says that the workflow is on its way to failed or cancelled, `compensate` whether it is undone then.
     """
 
     workflow_id: str
@@ -34,6 +35,14 @@ class Materials:
     undone: StepState | None = None
     slot: str | None = None
     item: Json = None
+    parent: Parent | None = None
+    failing: bool = False
+    compensate: bool = True
+
+    @property
+    def own(self) -> Step:
+        """The step of the definition that the row belongs to."""
+        return self.definition.steps[step_of(self.step.name)]
 
     @property
     def for_each(self) -> ForEach | None:
@@ -84,6 +93,9 @@ class Gathering:
             traceparent=head.traceparent,
             steps=seen,
             undone=self._undone,
+            parent=head.parent,
+            failing=head.failing,
+            compensate=head.compensate,
             item=None if item is None else item.value,
         )
 
@@ -94,10 +106,7 @@ def _read(definition: Definition, step: StepState, undone: StepState | None) -> 
     if own.for_each is not None:
         return _read_by_items(definition, step, own, undone)
     if undone is None:
-        reads = (
-            own.call.references if own.when is None else References.union([own.call.references, own.when.references])
-        )
-        return _named(definition, name, reads, whole=own.call.payload is None)
+        return _named(definition, name, own.references, whole=own.call.payload is None)
     if own.compensate is None:
         return frozenset()
     names = _named(definition, name, own.compensate.references, whole=False) | {name}

@@ -13,15 +13,27 @@ from orchestrator.ledger.engine import CLOCKS
 from orchestrator.ledger.scopes import in_parts
 from orchestrator.ledger.tables import deliveries, events, notices, steps, workflows
 from orchestrator.notice import notices_of
-from orchestrator.states import Compensation, Effect, StepStatus, WorkflowStatus
+from orchestrator.states import Compensation, Effect, StepStatus, Waiting, WorkflowStatus
 from orchestrator.webhook import messages_of
-from orchestrator.workflow import OF_ITEMS, UNCHANGED, Carrier, Head, Items, Kind, Loader, StepState, Workflow
+from orchestrator.workflow import (
+    OF_ITEMS,
+    UNCHANGED,
+    Carrier,
+    Head,
+    Items,
+    Kind,
+    Loader,
+    Parent,
+    StepState,
+    Workflow,
+    undo_of,
+)
 
 _HEAD = [
     workflows.c[name]
     for name in (
         "id type version status ending compensation compensate unsettled draining undo_failures replanned created_at "
-        "completed_at deadline_at wake_at error rerun_as webhook_url traceparent"
+        "completed_at deadline_at wake_at error rerun_as webhook_url traceparent parent"
     ).split()
 ]
 _STEP = [
@@ -70,6 +82,18 @@ _WRITE_HEAD = (
 _WRITE_END = _WRITE_HEAD.values(output=bindparam("v_output"))
 
 
+_WAKE_PARENT = (
+    update(steps)
+    .where(
+        steps.c.workflow_id == bindparam("b_id"),
+        steps.c.name.in_(bindparam("b_names", expanding=True)),
+        steps.c.status == StepStatus.WAITING.value,
+        steps.c.waiting_for == Waiting.CHILD.value,
+    )
+    .values(wake_at=bindparam("b_now"))
+)
+
+
 def head_of(row: Row[*tuple[Any, ...]]) -> Head:
     """A workflow's own row as the moves see it."""
     return Head(
@@ -92,6 +116,7 @@ def head_of(row: Row[*tuple[Any, ...]]) -> Head:
         rerun_as=row.rerun_as,
         traceparent=row.traceparent,
         webhook_url=row.webhook_url,
+        parent=None if row.parent is None else Parent(**row.parent),
     )
 
 
@@ -193,6 +218,16 @@ class Rows:
                 plain.append(values)
         self._many(_WRITE_HEAD, plain)
         self._many(_WRITE_END, ended)
+
+    def wake_parents(self, heads: Iterable[Head], now: float) -> None:
+        """Have the steps looked at that had started these workflows, which have ended.
+
+        Without the lock of the parents' rows, of which this transaction may hold none: that look finds what is true.
+        """
+        for head in heads:
+            if head.parent is not None:
+                names = [head.parent.step, undo_of(head.parent.step)]
+                self.connection.execute(_WAKE_PARENT, {"b_id": head.parent.workflow_id, "b_names": names, "b_now": now})
 
     def _many(self, statement: Executable, rows: list[dict[str, Json]]) -> None:
         if rows:

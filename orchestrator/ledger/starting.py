@@ -1,6 +1,6 @@
 """A new workflow: its row, its steps and its first event, in one transaction, once for each start key."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 import uuid_utils
 from sqlalchemy import Connection, insert, select
@@ -20,7 +20,7 @@ from orchestrator.ledger.tables import events, steps, workflows
 from orchestrator.moments import iso
 from orchestrator.moves.starting import first_steps
 from orchestrator.states import Compensation, WorkflowStatus
-from orchestrator.workflow import Event, Publication
+from orchestrator.workflow import Event, Parent, Publication
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,8 @@ class Start:
 
     `key` is the client's `Idempotency-Key`, `body_hashes` tell whether it came with the same body again: the first is
     kept, the others are what older encryption keys would have made of it. `actor` goes into the audit log. `beginning`
-    says when the first steps are to be called, `webhook_url` who is told of the end.
+    says when the first steps are to be called, `webhook_url` who is told of the end, `parent` which
+    step of another workflow starts it.
     """
 
     context: Json
@@ -40,6 +41,7 @@ class Start:
     actor: str = "client"
     beginning: Beginning = AT_ONCE
     webhook_url: str | None = None
+    parent: Parent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,11 @@ def start(ledger: Ledger, definition: Definition, wanted: Start) -> Started:
         ledger.definitions.remember(definition)
         log_started(started, definition, wanted)
         return started
+
+
+def start_child(ledger: Ledger, definition: Definition, wanted: Start, parent: Parent, key: str) -> Started:
+    """The same for a step of another workflow, whose child has the key; the first start of it counts."""
+    return start(ledger, definition, replace(wanted, parent=parent, key=key, body_hashes=("child",)))
 
 
 def start_in(ledger: Ledger, connection: Connection, definition: Definition, wanted: Start) -> Started:
@@ -133,6 +140,7 @@ def _workflow_row(
         "start_hash": wanted.body_hashes[0] if wanted.body_hashes else None,
         "traceparent": wanted.traceparent,
         "webhook_url": wanted.webhook_url,
+        "parent": None if wanted.parent is None else asdict(wanted.parent),
         "created_at": now,
         "deadline_at": deadline_at,
         "wake_at": deadline_at,

@@ -52,6 +52,8 @@ workflows = Table(
     Column("start_hash", Text),
     Column("traceparent", Text),
     Column("webhook_url", Text),
+    # Who started it, where that was a step of another workflow.
+    Column("parent", JSON(none_as_null=True)),
     # The newest fresh copy of it.
     Column("rerun_as", Text),
     Column("created_at", Double, nullable=False),

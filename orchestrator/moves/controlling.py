@@ -4,7 +4,7 @@ from orchestrator.errors import Conflict
 from orchestrator.moves.advancing import complete_if_done, is_ready, make_ready
 from orchestrator.moves.failing import begin_failing, drain
 from orchestrator.moves.items import put_back, rows_of
-from orchestrator.moves.undoing import undo_these
+from orchestrator.moves.undoing import begin_undo, undo_these
 from orchestrator.states import Compensation, Effect, StepStatus, WorkflowStatus
 from orchestrator.workflow import Carrier, Items, Kind, StepState, Workflow, step_of, undo_of, undone_by
 
@@ -22,6 +22,23 @@ def cancel(workflow: Workflow, actor: str, now: float, *, compensate: bool = Tru
     begin_failing(workflow, WorkflowStatus.CANCELLED, {"kind": "cancelled", "message": f"cancelled by {actor}"}, now)
     if paused:
         drain(workflow, now)
+
+
+def take_back(workflow: Workflow, actor: str, now: float) -> None:
+    """Undo a workflow that has completed, because the one that had started it is undone. It ends as cancelled.
+
+    Nothing but its parent may ask for that: what completed is final for everybody else.
+    """
+    head = workflow.head
+    if head.ending is WorkflowStatus.CANCELLED:
+        return
+    if head.status is not WorkflowStatus.COMPLETED:
+        raise Conflict(f"it is {_standing(workflow)}: only what has completed is taken back")
+    workflow.record("workflow.undoRequested", by=actor)
+    head.move(WorkflowStatus.COMPENSATING)
+    head.ending, head.completed_at, head.compensate = WorkflowStatus.CANCELLED, None, True
+    head.error = {"kind": "undone", "message": f"undone with the workflow that had started it ({actor})"}
+    begin_undo(workflow, now)
 
 
 def pause(workflow: Workflow, actor: str) -> None:

@@ -40,6 +40,8 @@ def drain(workflow: Workflow, now: float) -> None:
     for step in workflow.all():
         if step.under_way:
             in_flight += 1
+            if step.status is StepStatus.WAITING and step.waiting_for == Waiting.CHILD:
+                workflow.change(step.name).wake_at = now  # it is cancelled with its parent
         elif awaits_items(step):
             expanded.append(step)
         elif not step.kind.undoes and step.status is StepStatus.WAITING:

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 from orchestrator.definition import Definition
 from orchestrator.jsontype import Json
 from orchestrator.moves.claiming import Claimed, Refusal, claim
-from orchestrator.moves.controlling import cancel, pause, resume, retry
+from orchestrator.moves.controlling import cancel, pause, resume, retry, take_back
 from orchestrator.moves.looking import expire, look
 from orchestrator.moves.settling import GOES_ON, Ended, Settled, settle
 from orchestrator.outcome import Outcome
@@ -134,7 +134,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A person's order. `verb` is cancel, pause, resume or retry; `actor` goes into the audit log."""
+    """An order. `verb` is a person's cancel, pause, resume or retry, or a parent's undo; `actor` goes into the log."""
 
     workflow_id: str
     verb: str
@@ -150,6 +150,8 @@ class Control:
         match self.verb:
             case "cancel":
                 cancel(workflow, self.actor, now, compensate=self.compensate)
+            case "undo":
+                take_back(workflow, self.actor, now)
             case "pause":
                 pause(workflow, self.actor)
             case "resume":

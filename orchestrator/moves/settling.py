@@ -20,6 +20,9 @@ from orchestrator.workflow import OF_ITEMS, Kind, StepState, Workflow, undone_by
 
 _CONFLICT = 409
 
+SOON = 2.0
+"""Seconds after which a child of a failing workflow is looked at, to be cancelled, or to have been."""
+
 NO_CALL: Mapping[str, Json] = MappingProxyType({})
 
 
@@ -221,6 +224,8 @@ def _wait(workflow: Workflow, step: StepState, outcome: Parked, call: Mapping[st
     step.worker = None
     step.memo = outcome.memo
     step.wake_at = earliest(outcome.wakes_at(now), deadline_at(workflow, step))
+    if workflow.head.failing and outcome.waiting_for is Waiting.CHILD:
+        step.wake_at = min(step.wake_at or now, now + SOON)  # it may have been begun before that was known
     leave_canvas(workflow, step)
     if first:
         waiting_for, took = outcome.waiting_for.value, _took(step, now)

@@ -17,7 +17,9 @@ def waited(workflow: Workflow, step: StepState, now: float) -> None:
     if step.waiting_for == Waiting.TIMER:
         complete(workflow, step, Completed(None), NO_CALL, now)
         return
-    if step.waiting_for == Waiting.POLL and now < polls_until(workflow, step):
+    if step.waiting_for in (Waiting.CHILD, Waiting.TASK) or (
+        step.waiting_for == Waiting.POLL and now < polls_until(workflow, step)
+    ):
         step.move(StepStatus.PENDING)
         make_ready(workflow, step, now)
         return

@@ -1,11 +1,15 @@
 """Typed fields → the values of `orchestrator.definition`. Nothing can be wrong any more."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from orchestrator.definition import (
+    NO_REQUEST,
     RETRY_CLASSES,
     STATUS_CLASSES,
     Call,
+    CeleryTask,
+    Child,
     Definition,
     Limit,
     RetryOn,
@@ -23,6 +27,9 @@ from orchestrator.reading.edges import After, Drafts
 from orchestrator.reading.fields import ALLOWANCE, COMPENSATION_RETRIES, STEP_RETRIES
 from orchestrator.reading.place import Faults, Place
 from orchestrator.rhythm import Rhythm
+
+CELERY_QUEUE = "celery"
+"""The queue that Celery's workers consume where nobody says another."""
 
 _RETRY = {"delay": "delay", "factor": "factor", "maxDelay": "max_delay", "jitter": "jitter", "budget": "budget"}
 _CALL = {
@@ -63,10 +70,9 @@ def schedule_of(draft: Mapping[str, Json]) -> Schedule:
 
 
 def _step(name: str, draft: Mapping[str, Json], after: tuple[str, ...]) -> Step:
-    compensate = draft.get("compensate")
     return Step(
         name=name,
-        call=_call(draft, STEP_RETRIES),
+        call=_call_of(draft),
         after=after,
         join=draft.get("join") or None,
         when=draft.get("when"),
@@ -75,8 +81,32 @@ def _step(name: str, draft: Mapping[str, Json], after: tuple[str, ...]) -> Step:
         deadline=draft.get("deadline"),
         end=draft.get("end"),
         for_each=draft.get("forEach"),
-        compensate=None if compensate is None else _call(compensate, COMPENSATION_RETRIES),
+        child=Child(draft["workflow"], draft.get("context")) if "workflow" in draft else None,
+        task=_task(draft) if "task" in draft else None,
+        compensate=_undo_of(draft),
     )
+
+
+def _call_of(draft: Mapping[str, Json]) -> Call:
+    if "workflow" in draft:
+        # Every attempt would find the same child: there is nothing to try again.
+        return Call(NO_REQUEST, payload=NO_REQUEST, retry=RetryPolicy(retries=0))
+    if "task" in draft:
+        return replace(_call({**draft, "targetUrl": NO_REQUEST}, STEP_RETRIES), payload=NO_REQUEST)
+    return _call(draft, STEP_RETRIES)
+
+
+def _undo_of(draft: Mapping[str, Json]) -> Call | None:
+    """A child is undone by itself, before what its step's own `compensate` calls, if anything."""
+    if "compensate" in draft:
+        return _call(draft["compensate"], COMPENSATION_RETRIES)
+    if "workflow" in draft:
+        return Call(NO_REQUEST, payload=NO_REQUEST, retry=RetryPolicy(retries=COMPENSATION_RETRIES))
+    return None
+
+
+def _task(draft: Mapping[str, Json]) -> CeleryTask:
+    return CeleryTask(draft["task"], draft.get("queue", CELERY_QUEUE), draft.get("args"), draft.get("kwargs"))
 
 
 def _call(draft: Mapping[str, Json], retries: int) -> Call:

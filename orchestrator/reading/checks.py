@@ -13,7 +13,7 @@ from orchestrator.reading.place import Place
 
 # The first segments under /api/ that the program answers itself.
 RESERVED_ENTRIES = frozenset(
-    {"workflows", "orchestrator", "tasks", "webhooks", "schedules", "definitions", "openapi.json", "docs"}
+    {"workflows", "orchestrator", "tasks", "webhooks", "schedules", "limits", "definitions", "openapi.json", "docs"}
 )
 
 
@@ -72,6 +72,35 @@ def check_call(draft: Mapping[str, Json], at: Place) -> None:
     _check_presented(draft, at)
     if "compensate" in draft:
         check_call(draft["compensate"], at / "compensate")
+
+
+_OF_REQUESTS = (
+    "method headers query auth payload encoding success result idempotencyKey limit forEach retry retries timeout "
+    "idempotent".split()
+)
+_OF_TASKS = frozenset({"retry", "retries", "timeout", "idempotent"})
+_BELONG = {"context": "workflow", "args": "task", "kwargs": "task", "queue": "task"}
+
+
+def check_kind(workflow_type: str | None, step: Json, at: Place) -> None:
+    """A step makes a request, starts a workflow or sends a task: one of the three, with the fields that go with it."""
+    draft: Mapping[str, Json] = step if isinstance(step, dict) else {}
+    given = [name for name in ("targetUrl", "workflow", "task") if name in draft]
+    if not given:
+        at.fault("the field 'targetUrl' is missing")
+    elif len(given) > 1:
+        (at / given[1]).fault(f"does not go with {given[0]}; keep one of them")
+    elif given != ["targetUrl"]:
+        [kind] = given
+        allowed = _OF_TASKS if kind == "task" else frozenset()
+        for name in _OF_REQUESTS:
+            if name in draft and name not in allowed:
+                (at / name).fault(f"does not go with {kind}")
+    for name, owner in _BELONG.items():
+        if name in draft and owner not in draft:
+            (at / name).fault(f"goes with {owner} only")
+    if workflow_type is not None and draft.get("workflow") == workflow_type:
+        (at / "workflow").fault("is this workflow's own type: it would start itself for ever")
 
 
 def _check_presented(draft: Mapping[str, Json], at: Place) -> None:

@@ -1,5 +1,6 @@
 """A text, a JSON value or a folder → definitions, or every fault at once."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from orchestrator.definition import Definition
@@ -8,7 +9,15 @@ from orchestrator.fitting import faults_in
 from orchestrator.jsontype import Json
 from orchestrator.reading.building import build_definition
 from orchestrator.reading.canonical import canonical, check_size
-from orchestrator.reading.checks import check_call, check_entry, check_items, check_output, check_reads, check_results
+from orchestrator.reading.checks import (
+    check_call,
+    check_entry,
+    check_items,
+    check_kind,
+    check_output,
+    check_reads,
+    check_results,
+)
 from orchestrator.reading.edges import ordered, read_edges, read_fallbacks
 from orchestrator.reading.fields import DEFINITION
 from orchestrator.reading.place import Faults, Place
@@ -58,7 +67,7 @@ def read_folder(folder: Path) -> dict[str, Definition]:
             read[path.name] = read_definition(_text_of(path, path.name), path.name)
         except DefinitionError as error:
             faults += error.faults
-    faults += [*_repeated(read, "type"), *_repeated(read, "entry")]
+    faults += [*_repeated(read, "type"), *_repeated(read, "entry"), *_endless(read)]
     if faults:
         raise DefinitionError(faults)
     return {definition.type: definition for definition in read.values()}
@@ -76,6 +85,7 @@ def _read(value: Json, faults: Faults) -> Definition:
     check_reads(drafts, graph, steps)
     check_items(drafts, fields.get("sensitive", ()), steps)
     for name, draft in drafts.items():
+        check_kind(fields.get("type"), document["steps"][name], steps / name)
         check_call(draft, steps / name)
     check_results(drafts, fields.get("sensitive", ()), steps)
     if "output" in fields:
@@ -103,6 +113,33 @@ def _text_of(path: Path, source: str) -> str:
         raise DefinitionError([Fault("", "it is not UTF-8", source)]) from None
     except OSError as error:
         raise DefinitionError([Fault("", f"cannot be read: {error.strerror}", source)]) from None
+
+
+def _endless(read: dict[str, Definition]) -> list[Fault]:
+    """A fault for each step that starts a workflow which would, by way of others, start this one again."""
+    of_type = {definition.type: definition for definition in read.values()}
+    started = {
+        type_: [step.child.type for step in definition.steps.values() if step.child is not None]
+        for type_, definition in of_type.items()
+    }
+    faults: list[Fault] = []
+    for source, definition in read.items():
+        for name, step in definition.steps.items():
+            if step.child is not None and definition.type in _all_started(started, step.child.type):
+                message = f"starts {step.child.type}, which starts {definition.type} again, for ever"
+                faults.append(Fault(f"steps.{name}.workflow", message, source))
+    return faults
+
+
+def _all_started(started: Mapping[str, list[str]], type_: str) -> set[str]:
+    found: set[str] = set()
+    waiting = [type_]
+    while waiting:
+        for following in started.get(waiting.pop(), ()):
+            if following not in found:
+                found.add(following)
+                waiting.append(following)
+    return found
 
 
 def _repeated(read: dict[str, Definition], field: str) -> list[Fault]:

@@ -47,7 +47,7 @@ COMPENSATION_RETRIES = 8
 # Fields of the language that this release does not run yet. A release that does deletes the row and adds the field.
 NOT_YET = {
     "definition": ("notify",),
-    "step": ("callback", "wait", "workflow", "task"),
+    "step": ("callback", "wait"),
 }
 
 RETRY = Group(
@@ -163,8 +163,27 @@ STEP = Group(
             "${item}, and its place from 0 on as ${index}. The results are a list in the same order.",
             EachItem(FOR_EACH),
         ),
+        "workflow": Field(
+            "The type of another workflow that this step starts, in place of a request, and waits for: its output is "
+            "this step's result, it is cancelled and undone with its parent.",
+            Text("the name of a workflow type", NAME),
+        ),
+        "context": Field(
+            "The context of that workflow. Left out: the one of its parent, without what is sensitive.",
+            AnyTemplate(DECIDING),
+        ),
+        "task": Field(
+            "The name of a Celery task of your own workers that is sent in place of a request, and waited for.",
+            Text("the name of a Celery task", r"[A-Za-z_][A-Za-z0-9_.-]*", 200),
+        ),
+        "args": Field("The positional arguments of that task: a list.", AnyTemplate(DECIDING)),
+        "kwargs": Field("The named arguments of that task: an object.", AnyTemplate(DECIDING)),
+        "queue": Field(
+            "The queue that the workers of that task consume.",
+            Text("the name of a queue", r"[A-Za-z0-9_.:-]+", 200),
+            "celery",
+        ),
     },
-    required=("targetUrl",),
     later=NOT_YET["step"],
 )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from cryptography.fernet import Fernet
 
 from orchestrator.admission import Wish, admit
-from orchestrator.attempt import outcome_of
+from orchestrator.attempt import Delegate, outcome_of
 from orchestrator.definition import Definition
 from orchestrator.errors import Conflict, ContextError
 from orchestrator.expressions import References
@@ -94,6 +94,7 @@ class _Stage:
         self.rows = Rows(definition, ID)
         self.caller = Services(case.answers)
         reads = reads_of(definition)
+        self.delegates: tuple[Delegate, ...] = ()  # children and Celery tasks are not played
         self.around = Surroundings(
             {**{name: stand_in(name) for name in reads.vars}, **case.variables},
             {**{name: f"secret-{name}" for name in reads.secrets}, **case.secrets},

@@ -52,8 +52,8 @@ def test_from_every_status_an_end_can_be_reached() -> None:
 
 
 def test_what_is_completed_or_skipped_stays_so() -> None:
-    """Only what failed can be opened again, by a person."""
-    assert WORKFLOW_MOVES[WorkflowStatus.COMPLETED] == frozenset()
+    """Only what failed can be opened again, by a person; and a child is undone with its parent."""
+    assert WORKFLOW_MOVES[WorkflowStatus.COMPLETED] == {WorkflowStatus.COMPENSATING}
     assert STEP_MOVES[StepStatus.COMPLETED] == STEP_MOVES[StepStatus.SKIPPED] == frozenset()
     assert STEP_MOVES[StepStatus.FAILED] == {StepStatus.PENDING}
 

@@ -124,6 +124,18 @@ def _of_step(standing: Standing, step: StepState) -> Reason:
                 "the end of another call, which wakes the step that waited longest; or a higher limit",
                 step.name,
             )
+        case StepStatus.WAITING if step.waiting_for == Waiting.CHILD:
+            return Reason(
+                "the end of the workflow that it started (its childId)",
+                "that workflow's end: ask why it is not moving; cancel ends both",
+                step.name,
+            )
+        case StepStatus.WAITING if step.waiting_for == Waiting.TASK:
+            return Reason(
+                f"the end of the Celery task that attempt {step.attempts} sent",
+                "the worker of that task's queue; or the step's time-out",
+                step.name,
+            )
         case StepStatus.WAITING if step.waiting_for == Waiting.CIRCUIT:
             return Reason(
                 "its service to recover: the circuit is open, as calls to it failed",

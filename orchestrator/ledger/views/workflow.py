@@ -7,6 +7,7 @@ from sqlalchemy import Row, bindparam, select
 from orchestrator.definition import Definition
 from orchestrator.jsontype import Json
 from orchestrator.ledger.book import Ledger
+from orchestrator.ledger.children import children_of
 from orchestrator.ledger.tables import steps, workflows
 from orchestrator.ledger.views.snapshot import missing, snapshot
 from orchestrator.moments import iso, took_ms
@@ -17,7 +18,7 @@ _HEAD = select(
     *(
         workflows.c[name]
         for name in (
-            "id type version status ending compensation context output error created_at completed_at deadline_at"
+            "id type version status ending compensation context output error created_at completed_at deadline_at parent"
         ).split()
     )
 ).where(workflows.c.id == bindparam("id"))
@@ -26,7 +27,8 @@ _STEPS = select(
     *(
         steps.c[name]
         for name in (
-            "name status attempts effect tolerated started_at completed_at wake_at waiting_for result error items"
+            "name status attempts effect tolerated started_at completed_at wake_at waiting_for result error items "
+            "key_round"
         ).split()
     )
 ).where(steps.c.workflow_id == bindparam("id"), steps.c.kind.in_([Kind.CALL.value, Kind.UNDO.value]))
@@ -40,6 +42,7 @@ def workflow_view(ledger: Ledger, workflow_id: str) -> Json:
             raise missing(workflow_id)
         definition = ledger.definitions.get(connection, head.version)
         rows = {row.name: row for row in connection.execute(_STEPS, {"id": workflow_id})}
+        children = children_of(connection, workflow_id, definition, rows)
     return {
         "workflowId": head.id,
         "type": head.type,
@@ -47,7 +50,10 @@ def workflow_view(ledger: Ledger, workflow_id: str) -> Json:
         "ending": head.ending,
         "compensation": head.compensation,
         "context": head.context,
-        "steps": [_step(name, rows) for name in _ordered(definition, rows)],
+        "parent": None
+        if head.parent is None
+        else {"workflowId": head.parent["workflow_id"], "step": head.parent["step"]},
+        "steps": [_step(name, rows) | {"childId": children.get(name)} for name in _ordered(definition, rows)],
         "output": head.output,
         "error": head.error,
         "createdAt": iso(head.created_at),
@@ -56,6 +62,11 @@ def workflow_view(ledger: Ledger, workflow_id: str) -> Json:
         "deadlineAt": iso(head.deadline_at),
         "definitionVersion": head.version,
     }
+
+
+def _parent(parent: Json) -> Json:
+    """The step that started it, None where that was no other workflow's."""
+    return None if parent is None else {"workflowId": parent["workflow_id"], "step": parent["step"]}
 
 
 def _ordered(definition: Definition, rows: dict[str, Row[Any]]) -> list[str]:

@@ -1,0 +1,136 @@
+"""Celery tasks of other people's workers as steps: sent by name, and what became of them brought back to the ledger.
+
+A task is sent once for each attempt, under an id that follows from workflow, step and attempt. When it ends, its worker
+sends a message to our queue (`link`, `link_error`: `tasks.told`). Any of that may be lost with Redis, or come twice. So
+the step also looks by itself: whether a result is stored where ours would be, and whether the time-out is over. Then
+nobody knows what the task did, and it is sent again as the next attempt, under a new id and the same key, unless the
+step says `idempotent: false`.
+"""
+
+import time
+import uuid
+from collections.abc import Mapping
+
+from celery import Celery, states
+from celery.backends.base import Backend
+from kombu.exceptions import KombuError
+from redis.exceptions import RedisError
+
+from orchestrator.definition import CeleryTask
+from orchestrator.errors import ExpressionError
+from orchestrator.expressions import Template
+from orchestrator.jsontype import Json
+from orchestrator.ledger.materials import Materials
+from orchestrator.outcome import Completed, Ending, Failed, Outcome, Parked, StepError
+from orchestrator.request import Surroundings, idempotency_key, scope_of
+from orchestrator.states import Effect, Waiting
+from orchestrator.storable import NotStorable, check_storable
+
+_IDS = uuid.UUID("0d7a1b7e-52a5-5c0e-8e0f-4c8b9c6a5c11")
+
+LOOK_EVERY = 15.0
+"""Seconds between two looks at a task of which nothing was heard."""
+
+LONGEST_MESSAGE = 500
+
+
+class Foreign:
+    """Sends tasks and sees how they stand."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    def outcome(self, materials: Materials, around: Surroundings) -> Outcome | None:
+        """How the step's task stands, sent where it is not; None for a step that has none, and for an undo."""
+        task = materials.own.task
+        if task is None or materials.undone is not None:
+            return None
+        memo = materials.step.memo
+        if isinstance(memo, dict) and materials.step.waiting_for == Waiting.TASK:
+            return self._stands(materials, memo)
+        return self._send(materials, task, around)
+
+    def _send(self, materials: Materials, task: CeleryTask, around: Surroundings) -> Outcome:
+        scope = scope_of(materials, around)
+        args, kwargs = _filled(task.args, scope, list, "args"), _filled(task.kwargs, scope, dict, "kwargs")
+        step = materials.step
+        place = (materials.workflow_id, step.name, materials.attempt, step.key_round)
+        task_id = task_id_of(*place)
+        try:
+            self._app.send_task(
+                task.name,
+                args,
+                kwargs,
+                queue=task.queue,
+                task_id=task_id,
+                headers={
+                    "idempotency_key": idempotency_key(materials.workflow_id, step.name, step.key_round),
+                    "workflow_id": materials.workflow_id,
+                    "step": step.name,
+                },
+                link=self._told("orchestrator.task_succeeded", place),
+                link_error=self._told("orchestrator.task_failed", (*place, materials.call.idempotent)),
+            )
+        except (KombuError, RedisError, OSError) as error:
+            reason = StepError("connect", f"the task could not be sent: {error}"[:LONGEST_MESSAGE])
+            return Failed(reason, Effect.NONE, retryable=True)
+        seconds = materials.timeout
+        memo = {"id": task_id, "until": time.time() + seconds}
+        return Parked(Waiting.TASK, seconds=min(seconds, LOOK_EVERY), memo=memo)
+
+    def _told(self, name: str, place: tuple[Json, ...]) -> Json:
+        return self._app.signature(name, args=place, queue=self._app.conf.task_default_queue)
+
+    def _stands(self, materials: Materials, memo: Mapping[str, Json]) -> Outcome:
+        found = ended(self._app.backend, str(memo["id"]), idempotent=materials.call.idempotent)
+        if found is not None:
+            return found
+        left = float(memo["until"]) - time.time()
+        if left <= 0:
+            message = "the task was sent, and nothing was heard of it in time"
+            return Failed(StepError("timeout", message), Effect.UNKNOWN, retryable=materials.call.idempotent)
+        return Parked(Waiting.TASK, seconds=min(left, LOOK_EVERY), memo=dict(memo))
+
+
+def task_id_of(workflow_id: str, step: str, attempt: int, key_round: int) -> str:
+    """The id of the task of one attempt."""
+    return str(uuid.uuid5(_IDS, f"{workflow_id}/{step}/{key_round}/{attempt}"))
+
+
+def ended(backend: Backend, task_id: str, *, idempotent: bool) -> Ending | None:
+    """What is stored of the task's end; None where nothing is, or nobody can be asked."""
+    try:
+        meta: Mapping[str, Json] = backend.get_task_meta(task_id, cache=False)
+    except (RedisError, OSError, ValueError, KeyError, TypeError):
+        return None  # what is stored there is the team's own: it need not be of a kind that we can read
+    match meta.get("status"):
+        case states.SUCCESS:
+            return succeeded(meta.get("result"))
+        case states.FAILURE:
+            return failed(meta.get("result"), idempotent=idempotent)
+    return None
+
+
+def succeeded(result: Json) -> Ending:
+    """The task's result as the step's, where it can be kept."""
+    try:
+        check_storable(result)
+    except NotStorable as error:
+        return Failed(StepError("answer", f"the task's result cannot be kept: {error}"), Effect.DONE, retryable=False)
+    return Completed(result)
+
+
+def failed(reason: object, *, idempotent: bool) -> Failed:
+    """A task that raised may have done something before: like a 500."""
+    told = f"{type(reason).__name__}: {reason}" if isinstance(reason, BaseException) else str(reason)
+    printable = "".join(character if character.isprintable() else " " for character in told)
+    return Failed(StepError("task", printable[:LONGEST_MESSAGE]), Effect.UNKNOWN, retryable=idempotent)
+
+
+def _filled(template: Template | None, scope: Mapping[str, Json], kind: type, name: str) -> Json:
+    if template is None:
+        return kind()
+    value = template.render(scope)
+    if not isinstance(value, kind):
+        raise ExpressionError(f"{name} must come out as {'a list' if kind is list else 'an object'}")
+    return value
