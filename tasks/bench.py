@@ -73,8 +73,8 @@ def _set_up() -> Held:
         pool_size=settings.concurrency, max_answer_bytes=settings.max_answer_bytes, allow_hosts=settings.allow_hosts
     )
     around = Surroundings(settings.vars, settings.secrets, Sealer(settings.key().split(",")))
-    clerk = Clerk(ledger)
     limiter = Limiter(ledger, name, reconciler.hurry)
+    clerk = Clerk(ledger.on(Database(settings.database_url, pool_size=1, by_index=True)))
     delegates = (Children(ledger, Folder(settings.definitions), publish), Foreign(app))
     bench = Bench(name, clerk, caller, around, publish, reconciler.hurry, may_go_on, standing, limiter, delegates)
     count(settings, ledger.database)
@@ -105,3 +105,4 @@ def _end() -> None:
     found.heart.stop()
     found.bench.caller.close()
     found.ledger.database.close()
+    found.bench.clerk.close()

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -45,6 +46,12 @@ class Ledger:
         self.variables = dict(variables or {})
         self.destinations = destinations
         self.limited: Limited = limited
+
+    def on(self, database: Database) -> "Ledger":
+        """The same ledger through other connections."""
+        other = copy(self)
+        other.database = database
+        return other
 
     def make(self, moves: Sequence[Move[Reply]], *, patience: float = 0.0) -> list[Made[Reply]]:
         """Apply the moves, in their order, in one transaction; for `patience` seconds while the database is away.

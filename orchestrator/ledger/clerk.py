@@ -72,6 +72,10 @@ class Clerk:
         self._most = MOST
         self._in_hand: set[Key] = set()
 
+    def close(self) -> None:
+        """Close the database connections."""
+        self._ledger.database.close()
+
     def claim(self, workflow_id: str, step: str, worker: str) -> Made[Materials | Refusal]:
         """Take the step for one attempt, with all that its request is made of, or say why it may not be taken.
 

@@ -48,11 +48,19 @@ _LOST_SERVER = {
 }
 
 
-class Database:
-    """An engine, its clock, and its one way to write."""
+BY_INDEX = "by_index"
+"""The execution option of connections on which statements are planned once (see `Database`)."""
 
-    def __init__(self, url: str, *, pool_size: int = 8) -> None:
-        self.engine = _open(url, pool_size)
+
+class Database:
+    """An engine, its clock, and its one way to write.
+
+    `by_index`: for few statements that are made all the time and find their rows by keys. PostgreSQL plans them once
+    and for any size of the tables, and always goes by the index.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 8, by_index: bool = False) -> None:
+        self.engine = _open(url, pool_size, by_index)
         self.postgresql = self.engine.dialect.name == "postgresql"
         # SQLite has one writer: the threads of this process queue here, fairly, instead of polling the file's lock.
         self._writer = threading.Lock()
@@ -129,7 +137,7 @@ CLOCKS: dict[str, ColumnElement[float]] = {
 _NOW = {dialect: select(clock) for dialect, clock in CLOCKS.items()}
 
 
-def _open(url: str, pool_size: int) -> Engine:
+def _open(url: str, pool_size: int, by_index: bool) -> Engine:
     options: dict[str, Any] = {
         "json_serializer": compact,
         "json_deserializer": json.loads,
@@ -147,6 +155,9 @@ def _open(url: str, pool_size: int) -> Engine:
     options["isolation_level"] = "READ COMMITTED"
     engine = create_engine(url, pool_pre_ping=False, connect_args=_LOST_SERVER, **options)
     event.listen(engine, "connect", _prepare_postgresql)
+    if by_index:
+        event.listen(engine, "connect", _go_by_index)
+        engine = engine.execution_options(**{BY_INDEX: True})
     event.listen(engine, "handle_error", _leave_standby)
     return engine
 
@@ -163,6 +174,13 @@ def _prepare_postgresql(connection: Any, _record: object) -> None:
     # who want them wait. The server ends the transaction in his place.
     connection.execute(f"SET idle_in_transaction_session_timeout = '{SILENT_SECONDS}s'")
     connection.execute(f"SET tcp_user_timeout = '{SILENT_SECONDS}s'")
+    connection.commit()
+
+
+def _go_by_index(connection: Any, _record: object) -> None:
+    for setting in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin"):
+        connection.execute(f"SET {setting} = off")
+    connection.execute("SET plan_cache_mode = force_generic_plan")
     connection.commit()
 
 

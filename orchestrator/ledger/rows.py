@@ -5,12 +5,13 @@ from dataclasses import asdict
 from typing import Any
 
 import uuid_utils
-from sqlalchemy import JSON, Connection, Executable, Row, bindparam, insert, select, tuple_, update
+from sqlalchemy import ARRAY, JSON, Connection, Row, Text, any_, bindparam, insert, select, update
 
 from orchestrator.jsontype import Json
+from orchestrator.ledger.bulk import write
 from orchestrator.ledger.collecting import collect
 from orchestrator.ledger.engine import CLOCKS
-from orchestrator.ledger.scopes import in_parts
+from orchestrator.ledger.scopes import ByKeys
 from orchestrator.ledger.tables import deliveries, events, notices, steps, workflows
 from orchestrator.notice import notices_of
 from orchestrator.states import Compensation, Effect, StepStatus, Waiting, WorkflowStatus
@@ -48,13 +49,17 @@ _CONTEXT = [workflows.c.context, workflows.c.sealed]
 # NO KEY: rows of other tables may be added for the workflow meanwhile; two moves of one workflow may not.
 _LOCK = {
     (dialect, context): select(*_HEAD, *(_CONTEXT if context else []), clock.label("now"))
-    .where(workflows.c.id.in_(bindparam("ids", expanding=True)))
+    .where(
+        workflows.c.id == any_(bindparam("ids", type_=ARRAY(Text)))
+        if dialect == "postgresql"
+        else workflows.c.id.in_(bindparam("ids", expanding=True))
+    )
     .order_by(workflows.c.id)
     .with_for_update(key_share=True)
     for dialect, clock in CLOCKS.items()
     for context in (False, True)
 }
-_NAMED = select(*_STEP).where(tuple_(steps.c.workflow_id, steps.c.name).in_(bindparam("keys", expanding=True)))
+_NAMED = ByKeys(*_STEP)
 _OF_ONE = select(*_STEP).where(
     steps.c.workflow_id == bindparam("id"), steps.c.name.in_(bindparam("names", expanding=True))
 )
@@ -80,6 +85,7 @@ _WRITE_HEAD = (
     .values({name: bindparam(f"v_{name}") for name in _HEAD_WRITTEN})
 )
 _WRITE_END = _WRITE_HEAD.values(output=bindparam("v_output"))
+_ADD_STEP, _ADD_EVENT, _ADD_DELIVERY, _ADD_NOTICE = map(insert, (steps, events, deliveries, notices))
 
 
 _WAKE_PARENT = (
@@ -161,9 +167,8 @@ class Rows:
     def named(self, keys: Collection[tuple[str, str]]) -> dict[str, list[StepState]]:
         """The steps (workflow id, name), by workflow."""
         found: dict[str, list[StepState]] = {}
-        for part in in_parts(keys):
-            for row in self.connection.execute(_NAMED, {"keys": part}):
-                found.setdefault(row.workflow_id, []).append(step_of(row))
+        for row in _NAMED.rows(self.connection, keys):
+            found.setdefault(row.workflow_id, []).append(step_of(row))
         return found
 
     def loader(self, workflow_id: str) -> Loader:
@@ -191,21 +196,23 @@ class Rows:
                 kept = step.result is UNCHANGED and step.error is UNCHANGED
                 (plain if kept else answered).append(_step_values(workflow.head.id, step))
             added += [new_step(workflow.head.id, step) for step in workflow.added.values()]
-        self._many(_WRITE_STEP, plain)
-        self._many(_WRITE_ANSWER, answered)
-        self._many(insert(steps), added)
+        write(self.connection, steps, _WRITE_STEP, plain)
+        write(self.connection, steps, _WRITE_ANSWER, answered)
+        write(self.connection, steps, _ADD_STEP, added)
         # Last: the items' own results must be there.
         for workflow_id, step in collected:
             step.result, step.error = collect(self.connection, workflow_id, step.name)
-            self._many(_WRITE_ANSWER, [_step_values(workflow_id, step)])
+            write(self.connection, steps, _WRITE_ANSWER, [_step_values(workflow_id, step)])
 
     def write_events(self, changed: Sequence[Workflow], now: float, destinations: int) -> None:
         """Write the events that were recorded, with what webhooks are to be told, and ops at each destination."""
-        self._many(insert(events), [row for workflow in changed for row in event_rows(workflow, now)])
-        self._many(insert(deliveries), [row for workflow in changed for row in _delivery_rows(workflow, now)])
+        recorded = [row for workflow in changed for row in event_rows(workflow, now)]
+        write(self.connection, events, _ADD_EVENT, recorded)
+        messages = [row for workflow in changed for row in _delivery_rows(workflow, now)]
+        write(self.connection, deliveries, _ADD_DELIVERY, messages)
         if destinations:
             told = [row for workflow in changed for row in _notice_rows(workflow, now, destinations)]
-            self._many(insert(notices), told)
+            write(self.connection, notices, _ADD_NOTICE, told)
 
     def write_heads(self, heads: Iterable[Head], outputs: Mapping[str, Json]) -> None:
         """Write the workflows' own rows, with the output of those that completed."""
@@ -216,8 +223,8 @@ class Rows:
                 ended.append(values | {"v_output": outputs[head.id]})
             else:
                 plain.append(values)
-        self._many(_WRITE_HEAD, plain)
-        self._many(_WRITE_END, ended)
+        write(self.connection, workflows, _WRITE_HEAD, plain)
+        write(self.connection, workflows, _WRITE_END, ended)
 
     def wake_parents(self, heads: Iterable[Head], now: float) -> None:
         """Have the steps looked at that had started these workflows, which have ended.
@@ -228,10 +235,6 @@ class Rows:
             if head.parent is not None:
                 names = [head.parent.step, undo_of(head.parent.step)]
                 self.connection.execute(_WAKE_PARENT, {"b_id": head.parent.workflow_id, "b_names": names, "b_now": now})
-
-    def _many(self, statement: Executable, rows: list[dict[str, Json]]) -> None:
-        if rows:
-            self.connection.execute(statement, rows if len(rows) > 1 else rows[0])
 
 
 def event_rows(workflow: Workflow, now: float) -> list[dict[str, Json]]:

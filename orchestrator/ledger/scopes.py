@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Row, bindparam, select, tuple_
+from sqlalchemy import ARRAY, ColumnElement, Connection, Row, Text, bindparam, func, select, tuple_
 
 from orchestrator.definition import Definition
 from orchestrator.jsontype import Json
@@ -18,7 +18,31 @@ MOST_KEYS = 500
 """Keys that one query asks for. PostgreSQL takes a list of pairs apart as one deep tree: some thousands exceed its
 stack, and beyond 65,535 parameters it takes no statement at all. A batch of wide workflows has tens of thousands."""
 
-_READ = select(
+
+class ByKeys:
+    """A query of steps by their keys. Where the database has arrays its text is the same for any number of them: what
+    is executed all the time is planned once."""
+
+    def __init__(self, *columns: ColumnElement[Any]) -> None:
+        self._listed = select(*columns).where(
+            tuple_(steps.c.workflow_id, steps.c.name).in_(bindparam("keys", expanding=True))
+        )
+        wanted = func.unnest(bindparam("ids", type_=ARRAY(Text)), bindparam("names", type_=ARRAY(Text)))
+        keys = wanted.table_valued("workflow_id", "name", name="wanted").render_derived()
+        here = (steps.c.workflow_id == keys.c.workflow_id) & (steps.c.name == keys.c.name)
+        self._joined = select(*columns).select_from(keys.join(steps, here))
+
+    def rows(self, connection: Connection, keys: Iterable[Key]) -> Iterator[Row[Any]]:
+        """The rows that there are, in any order."""
+        for part in in_parts(keys):
+            if connection.dialect.name == "postgresql":
+                ids, names = zip(*part, strict=True)
+                yield from connection.execute(self._joined, {"ids": list(ids), "names": list(names)})
+            else:
+                yield from connection.execute(self._listed, {"keys": part})
+
+
+_READ = ByKeys(
     steps.c.workflow_id,
     steps.c.name,
     steps.c.status,
@@ -27,7 +51,7 @@ _READ = select(
     steps.c.attempts,
     steps.c.completed_at,
     steps.c.item,
-).where(tuple_(steps.c.workflow_id, steps.c.name).in_(bindparam("keys", expanding=True)))
+)
 
 _CONTEXT = select(workflows.c.context).where(workflows.c.id == bindparam("id"))
 
@@ -36,10 +60,8 @@ class ReadSteps:
     """Steps of any number of workflows, with their answers, read with one query."""
 
     def __init__(self, connection: Connection, keys: Iterable[Key]) -> None:
-        self._rows: dict[Key, Row[Any]] = {}
-        for part in in_parts(keys):
-            found: Iterable[Row[Any]] = connection.execute(_READ, {"keys": part})
-            self._rows |= {(row.workflow_id, row.name): row for row in found}
+        found = _READ.rows(connection, keys)
+        self._rows: dict[Key, Row[Any]] = {(row.workflow_id, row.name): row for row in found}
 
     def scope(
         self, workflow_id: str, definition: Definition, names: Collection[str], before: float | None = None
