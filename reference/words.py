@@ -42,6 +42,7 @@ MEANINGS = {
     "workflow.cancelRequested": "A person wants it cancelled.",
     "workflow.paused": "A person paused it: nothing is started.",
     "workflow.resumed": "It goes on.",
+    "workflow.undoRequested": "Its parent failed: what it did is to be undone, though it had completed.",
     "workflow.retried": "A person had the failed steps run again.",
     "workflow.stuck": "It waits for nothing, and nothing has happened to it for long: ops are told.",
     "workflow.outputFailed": "Its `output` could not be filled in; it is completed all the same.",
