@@ -160,6 +160,13 @@ OPERATIONS: dict[str, Operation] = {
     "workflows.events": Operation(
         "read", "The audit log, oldest first", ref("Events"), query=parameters.EVENTS, problems=_NO_WORKFLOW
     ),
+    "workflows.items": Operation(
+        "read",
+        "The items of a step with forEach, in their order",
+        ref("Items"),
+        query=parameters.ITEMS,
+        problems={404: "There is no such workflow, or no such step of it that has items."},
+    ),
     "workflows.explained": Operation(
         "read",
         "Why it is not moving: what it waits for, until when, what would change that",

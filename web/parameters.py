@@ -12,7 +12,7 @@ from orchestrator.durations import seconds_in
 from orchestrator.errors import Fault, FaultyInput
 from orchestrator.jsontype import Json
 from orchestrator.ledger.views.deliveries import STANDINGS
-from orchestrator.states import Compensation, WorkflowStatus
+from orchestrator.states import Compensation, StepStatus, WorkflowStatus
 from orchestrator.storable import check_text
 
 
@@ -125,6 +125,7 @@ FILTERS = (
 )
 LISTING = (*FILTERS, _CURSOR, _limit(50, 500))
 ONE = (_chosen("view", "How much is shown.", View),)
+ITEMS = (_chosen("status", "Only items with this status.", StepStatus), _CURSOR, _limit(100, 1000))
 EVENTS = (_CURSOR, _limit(200, 1000))
 BESIDE = (
     Parameter("delay", "How long to put the start off: seconds, or such as 15m or 30d.", _text, {"type": "string"}),

@@ -43,6 +43,8 @@ ERROR = {
     "type": ["object", "null"],
     "properties": {"step": MAYBE_TEXT, "kind": TEXT, "message": TEXT, "status": WHOLE},
 }
+COUNTS = record(total=WHOLE, completed=WHOLE, failed=WHOLE, running=WHOLE)
+MAYBE_COUNTS = {**COUNTS, "type": ["object", "null"]}
 STATUS = {"enum": [status.value for status in WorkflowStatus]}
 STEP_STATUS = {"enum": [status.value for status in StepStatus]}
 COMPENSATION = {"enum": [status.value for status in Compensation]}
@@ -107,6 +109,7 @@ SCHEMAS: dict[str, Json] = {
         waitingFor=MAYBE_TEXT,
         wakeAt=MAYBE_TIME,
         childId={**MAYBE_TEXT, "description": "The workflow that the step started, where its definition says so."},
+        items={**MAYBE_COUNTS, "description": "How far a step with forEach is; null for any other."},
         compensation={
             "oneOf": [{"type": "null"}, record(status=STEP_STATUS, attempts=WHOLE, error=ERROR, **_TIMES)],
         },
@@ -160,6 +163,27 @@ SCHEMAS: dict[str, Json] = {
         refused=rows(record(workflowId=ID, reason=TEXT)),
         copies=rows(
             {"type": "object", "required": ["workflowId", "from"], "properties": {"workflowId": ID, "from": ID}}
+        ),
+        nextCursor=CURSOR,
+    ),
+    "Items": record(
+        workflowId=ID,
+        step=TEXT,
+        counts=COUNTS,
+        items=rows(
+            record(
+                index=WHOLE,
+                item=ANY,
+                status=STEP_STATUS,
+                attempts=WHOLE,
+                result=ANY,
+                error=ERROR,
+                effect={"enum": [effect.value for effect in Effect]},
+                **_TIMES,
+                waitingFor=MAYBE_TEXT,
+                wakeAt=MAYBE_TIME,
+                compensation={"oneOf": [{"type": "null"}, record(status=STEP_STATUS, error=ERROR)]},
+            )
         ),
         nextCursor=CURSOR,
     ),

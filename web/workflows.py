@@ -4,8 +4,8 @@ from uuid import UUID
 
 from flask import Blueprint, Response, jsonify
 
-from orchestrator.ledger.views import Filters, events_page, summary_view, why, workflow_view, workflows_page
-from web.parameters import EVENTS, LISTING, NONE, ONE, View, query
+from orchestrator.ledger.views import Filters, events_page, items_page, summary_view, why, workflow_view, workflows_page
+from web.parameters import EVENTS, ITEMS, LISTING, NONE, ONE, View, query
 from web.parts import parts
 
 bp = Blueprint("workflows", __name__, url_prefix="/api/workflows")
@@ -37,6 +37,16 @@ def events(workflow_id: UUID) -> Response:
     """A page of the audit log, oldest first."""
     asked = query(EVENTS)
     return jsonify(events_page(parts().ledger, str(workflow_id), asked.get("cursor"), asked.get("limit", 200)))
+
+
+@bp.get("/<uuid:workflow_id>/steps/<step>/items")
+def items(workflow_id: UUID, step: str) -> Response:
+    """A page of the items of a step with `forEach`."""
+    asked = query(ITEMS)
+    page = items_page(
+        parts().ledger, str(workflow_id), step, asked.get("status"), asked.get("cursor"), asked.get("limit", 100)
+    )
+    return jsonify(page)
 
 
 @bp.get("/<uuid:workflow_id>/why")

@@ -4,6 +4,7 @@ moments      times as the API writes them
 snapshot     one state of the ledger for all queries of a view
 workflow     one workflow with everything about it
 summary      one workflow in brief, as clients poll it
+items        the items of a step with `forEach`, a page at a time
 listing      a page of workflows, newest first
 searching    the same, of those with a value in a field of their context
 counting     how many workflows stand where
@@ -22,6 +23,7 @@ Sensitive fields are masked in what the ledger stores of a context: a view has n
 from orchestrator.ledger.views.attendance import attendance
 from orchestrator.ledger.views.counting import counts
 from orchestrator.ledger.views.history import events_page
+from orchestrator.ledger.views.items import items_page
 from orchestrator.ledger.views.limits import limit_view, limits_view
 from orchestrator.ledger.views.listing import Filters, workflows_page
 from orchestrator.ledger.views.pulse import Pulse, pulse
@@ -40,6 +42,7 @@ __all__ = [
     "definition_of",
     "events_page",
     "found_page",
+    "items_page",
     "kept_definition",
     "limit_view",
     "limits_view",

@@ -118,6 +118,15 @@ def _of_step(standing: Standing, step: StepState) -> Reason:
     match step.status:
         case StepStatus.RUNNING:
             return _running(standing, step)
+        case StepStatus.WAITING if step.waiting_for == Waiting.ITEMS and step.items is not None:
+            counts, what = step.items, "undone" if step.kind is Kind.UNDO else "completed"
+            return Reason(
+                f"its items: {counts.completed} of {counts.total} are {what}, {counts.failed} have failed, "
+                f"{counts.under_way} are under way",
+                "the items below and those after them, by themselves",
+                step.name,
+                step.wake_at,
+            )
         case StepStatus.WAITING if step.waiting_for == Waiting.LIMIT:
             return Reason(
                 "its turn: as many calls are made, or were begun, as its limit allows",

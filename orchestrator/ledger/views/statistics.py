@@ -13,6 +13,7 @@ from orchestrator.ledger.views.listing import Filters, conditions
 from orchestrator.ledger.views.snapshot import snapshot
 from orchestrator.moments import iso, took_ms
 from orchestrator.states import FINAL, StepStatus, WorkflowStatus
+from orchestrator.workflow import Kind
 
 MOST_WORKFLOWS = 500
 MOST_ROWS = 10_000
@@ -22,7 +23,9 @@ _LAST = select(
     *(workflows.c[name] for name in "id version status compensation created_at completed_at".split())
 ).order_by(workflows.c.id.desc())
 _STEPS = select(*(steps.c[name] for name in "name status attempts started_at completed_at".split())).where(
-    steps.c.workflow_id.in_(bindparam("ids", expanding=True)), steps.c.started_at.is_not(None)
+    steps.c.workflow_id.in_(bindparam("ids", expanding=True)),
+    steps.c.started_at.is_not(None),
+    steps.c.kind.in_([Kind.CALL.value, Kind.UNDO.value]),
 )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Row, bindparam, or_, select
+from sqlalchemy import Row, and_, bindparam, not_, or_, select
 
 from orchestrator.jsontype import Json
 from orchestrator.ledger.book import Ledger
@@ -12,6 +12,10 @@ from orchestrator.ledger.tables import steps, workers, workflows
 from orchestrator.ledger.views.reasons import Standing, reasons
 from orchestrator.ledger.views.snapshot import missing, snapshot
 from orchestrator.states import Compensation, StepStatus, WorkflowStatus
+from orchestrator.workflow import Kind
+
+MOST_ITEMS = 10
+"""Items of a `forEach` that are named, for the same reason."""
 
 MOST_STEPS = 100
 """Steps that are named, the soonest due first; a workflow of thousands has one reason for most of them."""
@@ -22,11 +26,19 @@ _HEAD = {
     for dialect, clock in CLOCKS.items()
 }
 
-_TELLING = (StepStatus.RUNNING.value, StepStatus.WAITING.value, StepStatus.FAILED.value)
+_UNDER_WAY = (StepStatus.RUNNING.value, StepStatus.WAITING.value)
+_OF_ITEMS = steps.c.kind.in_([Kind.ITEM.value, Kind.ITEM_UNDO.value])
 _STEPS = (
-    select(*(column for column in steps.c if column.name != "result"))
-    .where(steps.c.workflow_id == bindparam("id"), or_(steps.c.status.in_(_TELLING), steps.c.wake_at.is_not(None)))
-    .order_by(steps.c.wake_at.is_(None), steps.c.wake_at, steps.c.name)
+    select(*(column for column in steps.c if column.name not in ("result", "item")))
+    .where(
+        steps.c.workflow_id == bindparam("id"),
+        or_(
+            steps.c.status.in_(_UNDER_WAY),
+            and_(steps.c.status == StepStatus.FAILED.value, not_(_OF_ITEMS)),
+            steps.c.wake_at.is_not(None),
+        ),
+    )
+    .order_by(_OF_ITEMS, steps.c.wake_at.is_(None), steps.c.wake_at, steps.c.name)
     .limit(MOST_STEPS)
 )
 
@@ -39,7 +51,9 @@ def why(ledger: Ledger, workflow_id: str) -> Json:
         head = connection.execute(_HEAD[connection.dialect.name], {"id": workflow_id}).one_or_none()
         if head is None:
             raise missing(workflow_id)
-        rows = list(connection.execute(_STEPS, {"id": workflow_id}))
+        found_rows = list(connection.execute(_STEPS, {"id": workflow_id}))
+        own = [row for row in found_rows if not Kind(row.kind).of_item]
+        rows = found_rows[: len(own) + MOST_ITEMS]
         seen = {row.name: row.seen_until for row in connection.execute(_WORKERS)}
     found = reasons(_standing(head, rows, seen))
     return {
