@@ -23,6 +23,7 @@ from orchestrator.sealing import MASK, Sealer, split
 from orchestrator.states import WorkflowStatus
 from orchestrator.testkit.broker import Broker, Message
 from orchestrator.testkit.case import UNSAID, Case
+from orchestrator.testkit.others import Others
 from orchestrator.testkit.rows import Rows
 from orchestrator.testkit.run import Run
 from orchestrator.testkit.services import Services
@@ -94,7 +95,7 @@ class _Stage:
         self.rows = Rows(definition, ID)
         self.caller = Services(case.answers)
         reads = reads_of(definition)
-        self.delegates: tuple[Delegate, ...] = ()  # children and Celery tasks are not played
+        self.delegates: tuple[Delegate, ...] = (Others(self.caller),)
         self.around = Surroundings(
             {**{name: stand_in(name) for name in reads.vars}, **case.variables},
             {**{name: f"secret-{name}" for name in reads.secrets}, **case.secrets},

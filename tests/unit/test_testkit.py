@@ -331,3 +331,16 @@ def test_a_record_has_the_answer_of_each_item(tmp_path: Path) -> None:
     [case] = read_script(tmp_path / "letters.tests.yaml").cases
     assert [case.answers[row][0].body for row in ("send[0]", "send[1]")] == ["A", "B"]
     assert tried(tmp_path / "letters.tests.yaml")[0] == 0
+
+
+def test_children_and_tasks_are_answered_like_services(tmp_path: Path, workflow_test: Play) -> None:
+    """What they are given can be asserted on; a status from 400 on is a failure."""
+    path = tmp_path / "parent.yaml"
+    path.write_text(
+        "type: parent\nsteps:\n  a: {workflow: other, context: {x: '${context.x}'}, next: [b]}\n"
+        "  b: {targetUrl: 'http://h/b', payload: '${steps.a.result}'}\n"
+    )
+    run = workflow_test(path, {"x": 1}, {"a": {"body": {"y": 2}, "delay": 5}})
+    assert [(call.method, call.payload) for call in run.calls] == [("WORKFLOW", {"x": 1}), ("POST", {"y": 2})]
+    assert (run.status, run.took) == ("completed", 5)
+    assert workflow_test(path, {"x": 1}, {"a": 500}).status == "failed"
