@@ -14,7 +14,7 @@ What was accepted is never asked for again because a question failed.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
 from orchestrator.definition import Poll, Step
@@ -22,23 +22,10 @@ from orchestrator.errors import ExpressionError
 from orchestrator.expressions import Expression
 from orchestrator.jsontype import Json, kind_of
 from orchestrator.judging import judge
-from orchestrator.outcome import Answer, Completed, Failed, NoAnswer, Parked, StepError
+from orchestrator.outcome import Answer, Completed, Failed, NoAnswer, Parked, Question, StepError
 from orchestrator.rendering import text_of
 from orchestrator.retrying import parse_retry_after, wait_before
 from orchestrator.states import Effect, Waiting
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """Where a service is asked how it stands, and how many questions in a row have failed.
-
-    `ours`: the address is the definition's, or of the origin that was called: the step's headers and credentials go
-    along.
-    """
-
-    url: str
-    ours: bool
-    errors: int = 0
 
 
 def accepted_callback(

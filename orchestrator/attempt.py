@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from orchestrator.awaiting import is_asking, rests, stands, taken
 from orchestrator.call import Caller, Request
-from orchestrator.definition import ForEach
+from orchestrator.definition import NO_CALL as DO_NOTHING
+from orchestrator.definition import ForEach, Step
 from orchestrator.errors import ExpressionError, SettingsError, Unavailable
 from orchestrator.expanding import items_in
 from orchestrator.expressions import References
@@ -185,7 +187,9 @@ def _safely(bench: Bench, materials: Materials, still_ours: Holds) -> tuple[Outc
 
 def outcome_of(materials: Materials, means: Means, still_ours: Holds) -> tuple[Outcome, Mapping[str, Json]]:
     """Everything between claim and settle: no transaction is open. Also what was called, for the audit log."""
-    call = materials.call
+    call, own = materials.call, _own(materials)
+    if own is not None and is_asking(materials):
+        return stands(materials, own, means.around, lambda request: means.caller.call(request, still_ours)), NO_CALL
     try:
         if (skipped := _condition(means, materials)) is not None:
             return skipped, NO_CALL
@@ -193,6 +197,8 @@ def outcome_of(materials: Materials, means: Means, still_ours: Holds) -> tuple[O
             return _expanded(means, materials, materials.for_each), NO_CALL
         if (begun := _delegated(means, materials)) is not None:
             return begun, NO_CALL
+        if own is not None and own.call is DO_NOTHING:
+            return rests(materials, own, means.around), NO_CALL
         request = request_for(materials, means.around)
     except ExpressionError as error:
         return Failed(StepError("expression", str(error)), Effect.NONE, retryable=False), NO_CALL
@@ -200,6 +206,9 @@ def outcome_of(materials: Materials, means: Means, still_ours: Holds) -> tuple[O
         # This worker cannot open the sensitive fields. Nothing was sent, and another worker may have the right key.
         return Failed(StepError("request", str(error)), Effect.NONE, retryable=True), NO_CALL
     answer = means.caller.call(request, still_ours)
+    if own is not None:
+        outcome = taken(answer, request, own, _known(means, materials, own), means.around.sealer)
+        return outcome, shown(materials, request)
     outcome = judge(
         answer,
         success=call.success,
@@ -226,9 +235,18 @@ def _expanded(means: Means, materials: Materials, own: ForEach) -> Expanded:
     return Expanded() if known else items_in(scope_of(materials, means.around), own)
 
 
-def _known(means: Means, materials: Materials) -> dict[str, Json]:
+def _own(materials: Materials) -> Step | None:
+    """The step of the definition where its outcome comes later; None for any other, and for what undoes one."""
+    if materials.step.kind is not Kind.CALL:
+        return None
+    own = materials.definition.steps[materials.step.name]
+    return None if own.awaits is None else own
+
+
+def _known(means: Means, materials: Materials, own: Step | None = None) -> dict[str, Json]:
     """What the expressions that judge the answer read besides the answer; most read nothing else."""
-    read = References.union(expression.references for expression in materials.call.judging).roots
+    parts = [*materials.call.judging, *(() if own is None or own.poll is None else own.poll.asking)]
+    read = References.union(part.references for part in parts).roots
     return {} if read <= {"response", "error"} else scope_of(materials, means.around)
 
 

@@ -116,6 +116,10 @@ NO_REQUEST = compile_template("")
 """The URL, and the payload, of a step that makes no request of its own: it reads nothing."""
 
 
+NO_CALL = Call(NO_REQUEST, payload=NO_REQUEST, retry=RetryPolicy(retries=0))
+"""The call of a step that makes no request of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Callback:
     """The service accepts the request with a 2xx, and says later what came of it: within `timeout` seconds."""
@@ -152,6 +156,11 @@ class Poll:
     url: Template | None = None
     every: float = 5.0
     timeout: float = 3600.0
+
+    @property
+    def asking(self) -> tuple[Expression | Template, ...]:
+        """What reads an answer."""
+        return tuple(part for part in (self.done, self.failed, self.url) if part is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +263,7 @@ class Step:
         parts += [] if self.wait is None else [self.wait.until]
         parts += [] if self.child is None else [self.child.context]
         parts += [] if self.task is None else [self.task.args, self.task.kwargs]
-        parts += [] if self.poll is None else [self.poll.done, self.poll.failed, self.poll.url]
+        parts += [] if self.poll is None else self.poll.asking
         return References.union([self.call.references, *(part.references for part in parts if part is not None)])
 
 

@@ -15,8 +15,8 @@ class StepError:
     `timeout` and `dropped` (sent, no whole answer), `blocked` (the address may not be called), `request` (the request
     cannot be sent as it is written), `answer` (an answer that cannot be kept), `expression`, `rejected` (the `success`
     expression said no), `lost` (the worker died), `internal` (a fault of the orchestrator itself), `deadline`,
-    `cancelled`, `items` (more items of a `forEach` failed than may). A workflow's error may also be `ended` (by a step,
-    as its definition says).
+    `cancelled`, `items` (more items of a `forEach` failed than may), `callback` (the service said so later). A
+    workflow's error may also be `ended` (by a step, as its definition says).
     """
 
     kind: str
@@ -83,6 +83,19 @@ class Expanded:
     """A step with `forEach` has its list; no call was made. `items` is None where the ledger has them already."""
 
     items: Sequence[Json] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Where a service is asked how it stands, and how many questions in a row have failed.
+
+    `ours`: the address is the definition's, or of the origin that was called: the step's headers and credentials go
+    along.
+    """
+
+    url: str
+    ours: bool
+    errors: int = 0
 
 
 Ending = Completed | Failed

@@ -4,34 +4,48 @@ import json
 import uuid
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
 from orchestrator.call import Request
+from orchestrator.callbacks import Attempt, Callbacks, Tokens
 from orchestrator.definition import Call
 from orchestrator.errors import ExpressionError
 from orchestrator.expressions import Template
 from orchestrator.jsontype import Json
 from orchestrator.ledger.materials import Materials
 from orchestrator.moments import iso
+from orchestrator.outcome import Question
 from orchestrator.presenting import credentials_of
 from orchestrator.private import private_texts
 from orchestrator.rendering import text_of
 from orchestrator.sealing import MASK, Sealer, merged, without
+from orchestrator.settings import Settings
 from orchestrator.states import StepStatus
 from orchestrator.tracing import attempt_span, headers_of
-from orchestrator.workflow import index_of, step_of
+from orchestrator.workflow import Kind, index_of, step_of
 
 _KEYS = uuid.UUID("6a1f3c52-6f0e-5d0c-9a53-0d2f7c6f1b1e")
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What requests may read besides the workflow: `${vars.X}`, `${secret.X}`, and the key to sensitive fields."""
+    """What requests may read besides the workflow: `${vars.X}`, `${secret.X}`, and the key to sensitive fields.
+
+    `callbacks` says where services answer later.
+    """
 
     variables: Mapping[str, str]
     secrets: Mapping[str, str]
     sealer: Sealer
+    callbacks: Callbacks = field(default_factory=lambda: Callbacks(None, Tokens(())))
+
+
+def surroundings(settings: Settings) -> Surroundings:
+    """Those of this installation."""
+    keys = settings.key().split(",")
+    callbacks = Callbacks(settings.public_url, Tokens(keys))
+    return Surroundings(settings.vars, settings.secrets, Sealer(keys), callbacks)
 
 
 def idempotency_key(workflow_id: str, step: str, key_round: int) -> str:
@@ -58,8 +72,12 @@ def scope_of(materials: Materials, around: Surroundings) -> dict[str, Json]:
 
 
 def request_for(materials: Materials, around: Surroundings) -> Request:
-    """The request of this attempt. Raises ExpressionError where it cannot be filled in."""
-    scope = scope_of(materials, around)
+    """The request of this attempt.
+
+    Raises ExpressionError where it cannot be filled in, SettingsError where this worker is not set up for it.
+    """
+    told = _told_of_callback(materials, around)
+    scope = scope_of(materials, around) | ({"callback": told} if told else {})
     call = materials.call
     payload = _payload(materials, call, scope)
     body, content_type = _encoded(call, payload)
@@ -68,10 +86,33 @@ def request_for(materials: Materials, around: Surroundings) -> Request:
         headers["Content-Type"] = content_type
     headers |= {name: text_of(template.render(scope), f"header {name}") for name, template in call.headers.items()}
     headers |= _control_headers(materials, scope)
+    if told:
+        headers |= {"X-Callback-Url": told["url"], "X-Callback-Token": told["token"]}
     who = credentials_of(call.auth, scope)
     sealed = around.sealer.open(materials.sealed)
     private = private_texts(materials.definition, around.secrets, sealed)
+    private += (told["token"],) if told else ()
     return Request(call.method, _url(call, scope), headers, body, materials.timeout, who, private=private)
+
+
+def question_for(materials: Materials, around: Surroundings, question: Question) -> Request:
+    """The request that asks how an accepted attempt stands; to a foreign address nothing of ours goes along."""
+    scope = scope_of(materials, around)
+    call = materials.call
+    headers = {"Accept": "application/json", "User-Agent": "celery-orchestrator"}
+    if question.ours:
+        headers |= {name: text_of(template.render(scope), f"header {name}") for name, template in call.headers.items()}
+        headers |= _control_headers(materials, scope)
+    who = credentials_of(call.auth, scope) if question.ours else None
+    private = private_texts(materials.definition, around.secrets, around.sealer.open(materials.sealed))
+    return Request("GET", question.url, headers, None, materials.timeout, who, private=private)
+
+
+def _told_of_callback(materials: Materials, around: Surroundings) -> dict[str, str]:
+    step = materials.step
+    if step.kind is not Kind.CALL or materials.definition.steps[step.name].callback is None:
+        return {}
+    return around.callbacks.told(materials.workflow_id, step.name, Attempt(materials.attempt, step.key_round))
 
 
 def shown(materials: Materials, request: Request) -> dict[str, Json]:
@@ -88,7 +129,7 @@ def shown(materials: Materials, request: Request) -> dict[str, Json]:
 
 def _reads_private(template: Template, sensitive: Iterable[str]) -> bool:
     reads = template.references
-    return bool(reads.secrets) or any(reads.touches(path) for path in sensitive)
+    return bool(reads.secrets) or "callback" in reads.roots or any(reads.touches(path) for path in sensitive)
 
 
 def _control_headers(materials: Materials, scope: Mapping[str, Json]) -> dict[str, str]:

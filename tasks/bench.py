@@ -19,8 +19,7 @@ from orchestrator.ledger.clerk import Clerk
 from orchestrator.ledger.engine import Database
 from orchestrator.ledger.limiting import Limiter
 from orchestrator.ledger.presence import SILENCE, STEADY
-from orchestrator.request import Surroundings
-from orchestrator.sealing import Sealer
+from orchestrator.request import surroundings
 from orchestrator.settings import Settings
 from orchestrator.standing import Standing
 from tasks.app import app
@@ -72,7 +71,7 @@ def _set_up() -> Held:
     caller = Caller(
         pool_size=settings.concurrency, max_answer_bytes=settings.max_answer_bytes, allow_hosts=settings.allow_hosts
     )
-    around = Surroundings(settings.vars, settings.secrets, Sealer(settings.key().split(",")))
+    around = surroundings(settings)
     limiter = Limiter(ledger, name, reconciler.hurry)
     clerk = Clerk(ledger.on(Database(settings.database_url, pool_size=1, by_index=True)))
     delegates = (Children(ledger, Folder(settings.definitions), publish), Foreign(app))

@@ -9,7 +9,9 @@ from orchestrator.ledger import Ledger
 from orchestrator.settings import Settings
 from orchestrator.workflow import Publication
 from web import (
+    approving,
     bulk,
+    callbacks,
     controlling,
     dashboard,
     definitions,
@@ -33,6 +35,8 @@ from web.bodies import MOST_BYTES
 from web.parts import EXTENSION, assembled
 
 BLUEPRINTS = (
+    approving.bp,
+    callbacks.bp,
     starting.bp,
     workflows.bp,
     bulk.bp,

@@ -9,7 +9,7 @@ from werkzeug.routing import Rule
 
 from orchestrator.definition import Definition
 from orchestrator.jsontype import Json
-from web.guarding import OPEN
+from web.guarding import is_open
 from web.operations import ENTRY, JSON, OPERATIONS, Operation, needed, start_of
 from web.parameters import BESIDE, NONE, query
 from web.parts import parts
@@ -104,7 +104,7 @@ def _operation(rule: Rule, operation: Operation) -> Json:
     }
     if parts().settings.api_keys and rule.rule.startswith("/api/"):
         method = min((rule.methods or set()) - {"HEAD", "OPTIONS"})
-        made["security"] = [] if rule.rule in OPEN else [{"key": [needed(rule.endpoint, method).value]}]
+        made["security"] = [] if is_open(rule.rule) else [{"key": [needed(rule.endpoint, method).value]}]
     if operation.body:
         content = {media: {"schema": schema} for media, schema in operation.body.items()}
         made["requestBody"] = {"required": operation.body_required, "content": content}

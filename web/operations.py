@@ -69,6 +69,58 @@ def _order(summary: str, query: Sequence[Parameter] = ()) -> Operation:
     return Operation("control", summary, ref("Started"), 202, query, problems=problems, scope=Scope.OPERATE)
 
 
+_COMMENT: Json = {
+    "type": "object",
+    "properties": {"comment": {"type": "string", "maxLength": 2000}},
+    "additionalProperties": False,
+}
+
+
+def _decision(summary: str) -> Operation:
+    problems = {
+        400: "The body is no JSON object.",
+        404: "There is no such workflow, or it has no such step.",
+        409: "The step does not wait for that; the problem says why.",
+        415: "The body is not said to be JSON.",
+        422: "A field is wrong; `faults` lists them.",
+    }
+    return Operation(
+        "control",
+        summary,
+        ref("Answered"),
+        body={JSON: _COMMENT},
+        body_required=False,
+        problems=problems,
+        scope=Scope.OPERATE,
+    )
+
+
+def _callback(summary: str, fields: Mapping[str, Json]) -> Operation:
+    step: Json = {
+        "type": "object",
+        "required": ["workflowId", "step"],
+        "properties": {"workflowId": {"type": "string"}, "step": {"type": "string"}},
+    }
+    body: Json = {
+        "type": "object",
+        "required": ["payload"],
+        "properties": {"payload": step, **fields},
+        "additionalProperties": False,
+    }
+    problems = {
+        400: "The body is no JSON object.",
+        403: "The token is missing, or is another attempt's.",
+        404: "There is no such workflow.",
+        409: "The answer came too late, its attempt was replaced, or nobody waits for it.",
+        413: "The body is longer than 1,000,000 bytes.",
+        415: "The body is not said to be JSON.",
+        422: "A field is wrong; `faults` lists them.",
+    }
+    return Operation(
+        "callbacks", summary, ref("Answered"), body={JSON: body}, problems=problems, query=parameters.CALLBACK
+    )
+
+
 _WISH: Json = {
     "type": "object",
     "properties": {"type": {"type": "string"}, "definition": ref("Definition"), "context": CONTEXT, **BESIDE},
@@ -193,6 +245,20 @@ OPERATIONS: dict[str, Operation] = {
         },
         scope=Scope.OPERATE,
     ),
+    "approving.approve": _decision("Approve a step that waits for it: the workflow goes on"),
+    "approving.reject": _decision("Reject a step that waits for approval: it fails"),
+    "callbacks.completed": _callback(
+        "A service has done what it accepted; with the token of its request instead of a key", {"result": {}}
+    ),
+    "callbacks.failed": _callback(
+        "A service could not do what it accepted",
+        {
+            "error": {"description": "A text, or an object with a message."},
+            "effect": {"enum": ["none", "unknown", "done"], "default": "none", "description": "What was done before."},
+            "retryable": {"type": "boolean", "default": True, "description": "Whether another attempt could help."},
+        },
+    ),
+    "callbacks.beat": _callback("A service is still at work: its time-out begins anew", {}),
     "bulk.ordered": Operation(
         "control",
         "One order for many workflows: those that a filter picks, newest first, no faster than a rate",

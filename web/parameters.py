@@ -165,3 +165,8 @@ PERIOD = (_SINCE,)
 DEFINITION_IN = (_VERSION, _SINCE)
 STATISTICS = (Parameter("type", "Only this type; else every definition's.", _text, {"type": "string"}), _SINCE)
 NONE: tuple[Parameter, ...] = ()
+CALLBACK = (
+    Parameter(
+        "token", "The attempt's token, where it is not in the header X-Callback-Token.", _text, {"type": "string"}
+    ),
+)

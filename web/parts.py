@@ -10,6 +10,7 @@ from orchestrator.definition import Definition
 from orchestrator.ledger import Ledger
 from orchestrator.ledger.engine import Database
 from orchestrator.reading import read_folder
+from orchestrator.request import Surroundings, surroundings
 from orchestrator.sealing import Sealer
 from orchestrator.settings import Settings
 from orchestrator.workflow import Publication
@@ -30,6 +31,7 @@ class Parts:
     definitions: Mapping[str, Definition]
     sealer: Sealer
     publish: Callable[[Publication], None]
+    around: Surroundings
 
 
 def assembled(
@@ -45,6 +47,7 @@ def assembled(
         definitions=read_folder(settings.definitions) if definitions is None else definitions,
         sealer=Sealer(settings.key().split(",")),
         publish=publish or Dispatch(step, at_once=FEW),
+        around=surroundings(settings),
     )
 
 

@@ -97,6 +97,7 @@ SCHEMAS: dict[str, Json] = {
     },
     "Fault": record(place=TEXT, message=TEXT),
     "Started": record(workflowId=ID, status=TEXT),
+    "Answered": record(workflowId=ID, step=TEXT, answer={"enum": ["recorded", "repeated"]}, status=STEP_STATUS),
     "Step": record(
         name=TEXT,
         status=STEP_STATUS,
@@ -110,6 +111,7 @@ SCHEMAS: dict[str, Json] = {
         wakeAt=MAYBE_TIME,
         childId={**MAYBE_TEXT, "description": "The workflow that the step started, where its definition says so."},
         items={**MAYBE_COUNTS, "description": "How far a step with forEach is; null for any other."},
+        message=MAYBE_TEXT,
         compensation={
             "oneOf": [{"type": "null"}, record(status=STEP_STATUS, attempts=WHOLE, error=ERROR, **_TIMES)],
         },

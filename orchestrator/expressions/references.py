@@ -16,7 +16,7 @@ from orchestrator.jsontype import Json
 Place: TypeAlias = tuple[str, ...]
 Places: TypeAlias = frozenset[Place]
 
-ROOTS = ("context", "steps", "workflow", "vars", "secret", "item", "index", "response", "error")
+ROOTS = ("context", "steps", "workflow", "vars", "secret", "callback", "item", "index", "response", "error")
 STEP_FIELDS = ("status", "result", "error", "attempts")
 NOWHERE: Places = frozenset()
 MAX_PLACES = 64

@@ -11,12 +11,13 @@ from enum import StrEnum
 
 from orchestrator.definition import Definition
 from orchestrator.jsontype import Json
+from orchestrator.moments import iso
 from orchestrator.moves.advancing import leave_canvas
 from orchestrator.moves.failing import drained
 from orchestrator.moves.settling import complete, fail
 from orchestrator.moves.timing import deadline_at, earliest
-from orchestrator.outcome import Completed, Ending
-from orchestrator.states import StepStatus, Waiting
+from orchestrator.outcome import Completed, Ending, Failed, StepError
+from orchestrator.states import Effect, StepStatus, Waiting
 from orchestrator.workflow import StepState, Workflow
 
 
@@ -129,3 +130,31 @@ class Heartbeat:
             workflow.change(step.name)
             step.wake_at = earliest(now + own.callback.timeout, deadline_at(workflow, step))
         return Answered.RECORDED
+
+
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """A person approves or rejects; `by` names them in the result and in the audit log, with their `comment`."""
+
+    workflow_id: str
+    step: str
+    approved: bool
+    by: str
+    comment: str | None = None
+
+    def touches(self, definition: Definition) -> Collection[str]:
+        """What the answer touches."""
+        return self._answer(0.0).touches(definition)
+
+    def make(self, workflow: Workflow, now: float) -> Answered:
+        """A rejection is a failure that no further attempt mends."""
+        return self._answer(now).make(workflow, now)
+
+    def _answer(self, now: float) -> Answer:
+        decision: dict[str, Json] = {"by": self.by, "comment": self.comment}
+        outcome: Ending = Completed({"approved": True, **decision, "at": iso(now)})
+        if not self.approved:
+            reason = f": {self.comment}" if self.comment else ""
+            outcome = Failed(StepError("rejected", f"{self.by} rejected it{reason}"), Effect.NONE, retryable=False)
+        said = {name: value for name, value in decision.items() if value is not None}
+        return Answer(self.workflow_id, self.step, Waiting.APPROVAL, outcome, said=said)

@@ -157,7 +157,7 @@ def fail(
 ) -> Settled:
     """The attempt has failed: the step is parked until its next attempt, or it has failed for good."""
     step.failures += 1
-    retryable = outcome.retryable or _may_be_under_way(workflow, step, outcome)
+    retryable = _may_be_repeated(workflow, step, outcome)
     if not workflow.fans_out(step):
         step.effect = stronger(step.effect, outcome.effect)
     policy = workflow.call_of(step).retry
@@ -174,10 +174,15 @@ def fail(
     return fail_for_good(workflow, step, error, now, call)
 
 
+def _may_be_repeated(workflow: Workflow, step: StepState, outcome: Failed) -> bool:
+    """Whether another attempt is worth it; what was accepted is not made again because a question failed."""
+    if step.waiting_for == Waiting.POLL:
+        return False
+    return outcome.retryable or _may_be_under_way(workflow, step, outcome)
+
+
 def _may_be_under_way(workflow: Workflow, step: StepState, outcome: Failed) -> bool:
     """Whether the service refuses this attempt because an earlier one, of unknown outcome, is not over there yet."""
-    if step.waiting_for == Waiting.POLL:
-        return False  # it was only asked how the present one stands
     unknown = step.effect is Effect.UNKNOWN and workflow.call_of(step).idempotent
     return unknown and outcome.error.status == _CONFLICT
 

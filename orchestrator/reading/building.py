@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from orchestrator.definition import (
+    NO_CALL,
     NO_REQUEST,
     RETRY_CLASSES,
     STATUS_CLASSES,
@@ -22,6 +23,7 @@ from orchestrator.expressions import Expression
 from orchestrator.graph import Graph
 from orchestrator.jsontype import Json
 from orchestrator.limits import Allowance, Circuit
+from orchestrator.reading.awaiting import awaited
 from orchestrator.reading.canonical import version_of
 from orchestrator.reading.edges import After, Drafts
 from orchestrator.reading.fields import ALLOWANCE, COMPENSATION_RETRIES, STEP_RETRIES
@@ -84,6 +86,7 @@ def _step(name: str, draft: Mapping[str, Json], after: tuple[str, ...]) -> Step:
         child=Child(draft["workflow"], draft.get("context")) if "workflow" in draft else None,
         task=_task(draft) if "task" in draft else None,
         compensate=_undo_of(draft),
+        **awaited(draft),
     )
 
 
@@ -93,7 +96,7 @@ def _call_of(draft: Mapping[str, Json]) -> Call:
         return Call(NO_REQUEST, payload=NO_REQUEST, retry=RetryPolicy(retries=0))
     if "task" in draft:
         return replace(_call({**draft, "targetUrl": NO_REQUEST}, STEP_RETRIES), payload=NO_REQUEST)
-    return _call(draft, STEP_RETRIES)
+    return _call(draft, STEP_RETRIES) if "targetUrl" in draft else NO_CALL
 
 
 def _undo_of(draft: Mapping[str, Json]) -> Call | None:

@@ -21,7 +21,7 @@ def check_reads(drafts: Drafts, graph: Graph, at: Place) -> None:
     """A step may read only what comes before it; its compensation may read the step itself too."""
     for name, draft in drafts.items():
         for field, value in draft.items():
-            for place, references in _reads(value, at / name / field):
+            for place, references in reads_in(value, at / name / field):
                 _check_fields(references, drafts, place)
                 if name in graph:
                     _check_order(name, references, graph, place, undoing=field == "compensate")
@@ -29,7 +29,7 @@ def check_reads(drafts: Drafts, graph: Graph, at: Place) -> None:
 
 def check_output(output: Json, sensitive: tuple[str, ...], drafts: Drafts, at: Place) -> None:
     """The output may read every step, but nothing sensitive: it is shown to whoever asks for the workflow."""
-    for place, references in _reads(output, at):
+    for place, references in reads_in(output, at):
         _check_fields(references, drafts, place)
         for path in sensitive:
             if references.touches(path):
@@ -41,7 +41,7 @@ def check_output(output: Json, sensitive: tuple[str, ...], drafts: Drafts, at: P
 def check_results(drafts: Drafts, sensitive: tuple[str, ...], at: Place) -> None:
     """A step's result is kept and shown as it is, so nothing sensitive may be put into it."""
     for name, draft in drafts.items():
-        for place, references in _reads(draft.get("result"), at / name / "result"):
+        for place, references in reads_in(draft.get("result"), at / name / "result"):
             for path in sensitive:
                 if references.touches(path):
                     place.fault(f"reads {path}, which is sensitive; a result is kept as it is and shown")
@@ -83,11 +83,11 @@ _BELONG = {"context": "workflow", "args": "task", "kwargs": "task", "queue": "ta
 
 
 def check_kind(workflow_type: str | None, step: Json, at: Place) -> None:
-    """A step makes a request, starts a workflow or sends a task: one of the three, with the fields that go with it."""
+    """A step makes a request, starts a workflow, sends a task, asks a person or waits: one of them, with its fields."""
     draft: Mapping[str, Json] = step if isinstance(step, dict) else {}
-    given = [name for name in ("targetUrl", "workflow", "task") if name in draft]
+    given = [name for name in ("targetUrl", "workflow", "task", "approval", "wait") if name in draft]
     if not given:
-        at.fault("the field 'targetUrl' is missing")
+        at.fault("the field 'targetUrl' is missing (or workflow, task, approval, wait)")
     elif len(given) > 1:
         (at / given[1]).fault(f"does not go with {given[0]}; keep one of them")
     elif given != ["targetUrl"]:
@@ -131,15 +131,15 @@ def check_items(drafts: Drafts, sensitive: tuple[str, ...], at: Place) -> None:
 
 
 def _check_no_items(draft: Mapping[str, Json], at: Place) -> None:
-    for place, references in _reads(draft, at):
+    for place, references in reads_in(draft, at):
         for root in sorted(references.roots.intersection(OF_AN_ITEM)):
             place.fault(f"reads {root}, but this step has no forEach")
 
 
-def _reads(value: Json, at: Place) -> Iterator[tuple[Place, References]]:
+def reads_in(value: Json, at: Place) -> Iterator[tuple[Place, References]]:
     """Everything that the expressions in a typed value read, each with its place."""
     if isinstance(value, ForEach):
-        yield from _reads(value.items, at)
+        yield from reads_in(value.items, at)
     elif isinstance(value, Expression):
         yield at, value.references
     elif isinstance(value, Template):
@@ -147,10 +147,10 @@ def _reads(value: Json, at: Place) -> Iterator[tuple[Place, References]]:
             yield below(at, place), expression.references
     elif isinstance(value, Mapping):
         for key, part in value.items():
-            yield from _reads(part, at / key)
+            yield from reads_in(part, at / key)
     elif isinstance(value, tuple):
         for index, part in enumerate(value):
-            yield from _reads(part, at / index)
+            yield from reads_in(part, at / index)
 
 
 def _check_fields(references: References, drafts: Drafts, at: Place) -> None:

@@ -7,6 +7,7 @@ from orchestrator.definition import Definition
 from orchestrator.errors import DefinitionError, Fault
 from orchestrator.fitting import faults_in
 from orchestrator.jsontype import Json
+from orchestrator.reading.awaiting import check_awaiting
 from orchestrator.reading.building import build_definition
 from orchestrator.reading.canonical import canonical, check_size
 from orchestrator.reading.checks import (
@@ -87,6 +88,7 @@ def _read(value: Json, faults: Faults) -> Definition:
     for name, draft in drafts.items():
         check_kind(fields.get("type"), document["steps"][name], steps / name)
         check_call(draft, steps / name)
+        check_awaiting(draft, steps / name)
     check_results(drafts, fields.get("sensitive", ()), steps)
     if "output" in fields:
         check_output(fields["output"], fields.get("sensitive", ()), drafts, at / "output")

@@ -16,7 +16,7 @@ from orchestrator.reading.place import Path, Place
 OF_AN_ITEM = ("item", "index")
 # What may be read: by what decides, by what is sent, by what judges an answer.
 DECIDING = ("context", "steps", "workflow", "vars")
-SENDING = (*DECIDING, *OF_AN_ITEM, "secret")
+SENDING = (*DECIDING, *OF_AN_ITEM, "secret", "callback")
 KEYING = (*DECIDING, *OF_AN_ITEM)
 JUDGING = (*DECIDING, *OF_AN_ITEM, "response")
 RETRYING = (*JUDGING, "error")
@@ -27,6 +27,8 @@ _OWN_HEADERS = {
     "tracestate": "the orchestrator sets it",
     "x-workflow-id": "the orchestrator sets it",
     "x-step": "the orchestrator sets it",
+    "x-callback-url": "the orchestrator sets it where the step has a callback",
+    "x-callback-token": "the orchestrator sets it where the step has a callback",
     "host": "it follows from targetUrl",
     "content-length": "it follows from the payload",
     "transfer-encoding": "it follows from the payload",
@@ -205,7 +207,9 @@ def _not_here(root: str, at: Place) -> str:
     if root == "secret":
         return "reads a secret; secrets may stand in targetUrl, headers, query, payload and auth only"
     if root == "response":
-        return "reads the response, which only success, result and retry.on may"
+        return "reads the response, which only success, result, poll and retry.on may"
+    if root == "callback":
+        return "reads the callback, which only the targetUrl, headers, query and payload of a step with callback may"
     if root == "error":
         return "reads the error, which only retry.on may; the error of an earlier step is steps.<name>.error"
     if root in ("item", "index"):

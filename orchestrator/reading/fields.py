@@ -47,7 +47,7 @@ COMPENSATION_RETRIES = 8
 # Fields of the language that this release does not run yet. A release that does deletes the row and adds the field.
 NOT_YET = {
     "definition": ("notify",),
-    "step": ("callback", "wait"),
+    "step": (),
 }
 
 RETRY = Group(
@@ -114,13 +114,54 @@ _REQUEST = {
 }
 _RETRIES = "How many attempts are made after the first."
 
+CALLBACK = Group(
+    {
+        "timeout": Field("The longest time until it does; a heartbeat begins it anew.", Duration(YEAR)),
+    },
+    required=("timeout",),
+)
+
+APPROVAL = Group(
+    {
+        "timeout": Field("The longest time until somebody decides; then the step has failed.", Duration(YEAR)),
+        "message": Field("What the person is told; what is sensitive is masked in it.", TextTemplate(DECIDING)),
+    },
+    required=("timeout",),
+)
+
+WAIT = Group(
+    {
+        "for": Field("How long to wait.", Duration(YEAR)),
+        "until": Field(
+            "The time until which to wait, such as 2030-01-31T12:00:00Z or ${context.date}; one that has passed is not "
+            "waited for.",
+            TextTemplate(DECIDING),
+        ),
+    },
+    one_of=("for", "until"),
+)
+
+POLL = Group(
+    {
+        "done": Field("An expression over `response` that says whether it is done.", ExpressionText(JUDGING)),
+        "failed": Field("An expression over `response` that says whether it has failed.", ExpressionText(JUDGING)),
+        "url": Field(
+            "Where to ask, which may read the `response` to the request. Left out: the Location of that.",
+            TargetUrl(JUDGING),
+        ),
+        "every": Field("How long to wait between two questions; Retry-After may ask for more.", Duration(DAY), 5),
+        "timeout": Field("The longest time until it is done.", Duration(YEAR), HOUR),
+    },
+    required=("done",),
+)
+
 COMPENSATION = Group(
     {
         **_REQUEST,
         "retries": Field(_RETRIES, Whole(0, 100), COMPENSATION_RETRIES),
     },
     required=("targetUrl",),
-    later=NOT_YET["step"],
+    later=("callback", "approval", "wait", "poll", *NOT_YET["step"]),
 )
 
 FOR_EACH = Group(
@@ -183,6 +224,12 @@ STEP = Group(
             Text("the name of a queue", r"[A-Za-z0-9_.:-]+", 200),
             "celery",
         ),
+        "callback": Field(
+            "The service answers 2xx, and says later, to the X-Callback-Url of the request, what came of it.", CALLBACK
+        ),
+        "approval": Field("No call: a person approves or rejects.", APPROVAL),
+        "wait": Field("No call: the workflow waits here.", WAIT),
+        "poll": Field("The service answers 2xx, and is asked by GET until it is done.", POLL),
     },
     later=NOT_YET["step"],
 )

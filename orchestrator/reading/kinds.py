@@ -242,11 +242,15 @@ class Field:
 
 @dataclass(frozen=True)
 class Group(Kind):
-    """An object with known fields. `later` names fields that a later release will know."""
+    """An object with known fields. `later` names fields that a later release will know.
+
+    Of `one_of` exactly one must be given: they say the same thing in different ways, or what there can be one of only.
+    """
 
     fields: Mapping[str, Field]
     required: tuple[str, ...] = ()
     later: tuple[str, ...] = ()
+    one_of: tuple[str, ...] = ()
 
     def schema(self) -> Json:
         made: dict[str, Json] = {"type": "object", "additionalProperties": False, "properties": {}}
@@ -254,6 +258,8 @@ class Group(Kind):
             made["properties"][name] = {"description": field.meaning, **field.kind.schema()}
             if field.default is not None:
                 made["properties"][name]["default"] = field.default
+        if self.one_of:
+            made["oneOf"] = [{"required": [name]} for name in self.one_of]
         return made | ({"required": list(self.required)} if self.required else {})
 
     def settled(self, value: Json, at: Place) -> Json:
@@ -274,11 +280,13 @@ class Group(Kind):
     def read(self, value: Json, at: Place) -> Json:
         """The typed values of the fields that are given and right."""
         if not isinstance(value, dict):
-            at.fault(f"must be an object with {', '.join(self.required or list(self.fields)[:3])}, not {shown(value)}")
+            known = self.required or self.one_of[:1] or list(self.fields)[:3]
+            at.fault(f"must be an object with {', '.join(known)}, not {shown(value)}")
             return {}
         for name in self.required:
             if name not in value:
                 at.fault(f"the field '{name}' is missing")
+        self._check_one_of(value, at)
         typed: dict[str, Json] = {}
         for key, below in value.items():
             if self._refused(key, below, at):
@@ -287,6 +295,14 @@ class Group(Kind):
             if made is not None:
                 typed[key] = made
         return typed
+
+    def _check_one_of(self, value: Mapping[str, Json], at: Place) -> None:
+        given = [name for name in self.one_of if name in value]
+        if self.one_of and not given:
+            others = f" (or {', '.join(self.one_of[1:])})" if self.one_of[1:] else ""
+            at.fault(f"the field '{self.one_of[0]}' is missing{others}")
+        for name in given[1:]:
+            (at / name).fault(f"cannot be given beside {given[0]}; keep one of them")
 
     def _refused(self, key: str, below: Json, at: Place) -> bool:
         if key in self.later:

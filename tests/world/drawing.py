@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrator.definition import (
-    NO_REQUEST,
+    NO_CALL,
     Approval,
     Call,
     Callback,
@@ -21,7 +21,6 @@ from orchestrator.definition import (
 from orchestrator.expressions import compile_expression, compile_template
 
 _SOMEWHERE = compile_template("http://services.example/step")
-_NOTHING = Call(NO_REQUEST, payload=NO_REQUEST, retry=RetryPolicy(retries=0))
 
 
 def call(retries: int = 0, *, idempotent: bool = True, timeout: float = 10.0, delay: float = 1.0) -> Call:
@@ -46,12 +45,12 @@ def calls_back(timeout: float = 20.0) -> dict[str, Any]:
 
 def asks_a_person(timeout: float = 30.0) -> dict[str, Any]:
     """The fields of a step that a person decides."""
-    return {"call": _NOTHING, "approval": Approval(timeout)}
+    return {"call": NO_CALL, "approval": Approval(timeout)}
 
 
 def waits(seconds: float = 5.0) -> dict[str, Any]:
     """The fields of a step that only waits."""
-    return {"call": _NOTHING, "wait": Wait(seconds)}
+    return {"call": NO_CALL, "wait": Wait(seconds)}
 
 
 def polls(every: float = 2.0, timeout: float = 25.0) -> dict[str, Any]:

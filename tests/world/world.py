@@ -6,7 +6,7 @@ Every change of the ledger goes through `_make`, which has the invariants checke
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
-from orchestrator.accepting import Question, accepted_callback, accepted_poll, asked
+from orchestrator.accepting import accepted_callback, accepted_poll, asked
 from orchestrator.definition import Definition, Step
 from orchestrator.errors import Conflict
 from orchestrator.judging import judge
@@ -16,7 +16,18 @@ from orchestrator.moves.limiting import hold_back
 from orchestrator.moves.move import Claim, Control, Look, Move, Proceed, Proceeded, Settle
 from orchestrator.moves.settling import Settled
 from orchestrator.outcome import Answer as BookAnswer
-from orchestrator.outcome import Completed, Ending, Expanded, Failed, NoAnswer, Outcome, Parked, Skipped, StepError
+from orchestrator.outcome import (
+    Completed,
+    Ending,
+    Expanded,
+    Failed,
+    NoAnswer,
+    Outcome,
+    Parked,
+    Question,
+    Skipped,
+    StepError,
+)
 from orchestrator.shape import Single
 from orchestrator.states import Effect, StepStatus, Waiting
 from orchestrator.testkit.broker import Broker, Message

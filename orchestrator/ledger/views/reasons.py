@@ -114,6 +114,20 @@ def _open(standing: Standing) -> list[StepState]:
     return [step for step in standing.steps if not step.settled]
 
 
+_WAITED_FOR = {
+    Waiting.TIMER: ("its time", "the time; or cancel"),
+    Waiting.CALLBACK: (
+        "its service to say what came of the request that it accepted",
+        "the service's answer to the callback URL; at that time it counts as failed, outcome unknown",
+    ),
+    Waiting.APPROVAL: ("a person to approve or reject it", "approve, or reject; at that time it counts as failed"),
+    Waiting.POLL: (
+        "the time to ask its service again whether it is done",
+        "the time; or the service, which is asked then",
+    ),
+}
+
+
 def _of_step(standing: Standing, step: StepState) -> Reason:
     match step.status:
         case StepStatus.RUNNING:
@@ -153,6 +167,9 @@ def _of_step(standing: Standing, step: StepState) -> Reason:
             )
         case StepStatus.WAITING if step.waiting_for == START:
             return Reason("its time: the start was put off", "the time; or cancel", step.name, step.wake_at)
+        case StepStatus.WAITING if step.waiting_for in _WAITED_FOR:
+            what, change = _WAITED_FOR[Waiting(step.waiting_for)]
+            return Reason(what, change, step.name, step.wake_at)
         case StepStatus.WAITING:
             error = standing.errors.get(step.name)
             after = f", after attempt {step.attempts} ended with: {_told(error)}" if error is not None else ""

@@ -11,7 +11,7 @@ from orchestrator.ledger.children import children_of
 from orchestrator.ledger.tables import steps, workflows
 from orchestrator.ledger.views.snapshot import missing, snapshot
 from orchestrator.moments import iso, took_ms
-from orchestrator.states import StepStatus
+from orchestrator.states import StepStatus, Waiting
 from orchestrator.workflow import Kind, undo_of
 
 _HEAD = select(
@@ -27,8 +27,8 @@ _STEPS = select(
     *(
         steps.c[name]
         for name in (
-            "name status attempts effect tolerated started_at completed_at wake_at waiting_for result error items "
-            "key_round"
+            "name status attempts effect tolerated started_at completed_at wake_at waiting_for memo result error "
+            "items key_round"
         ).split()
     )
 ).where(steps.c.workflow_id == bindparam("id"), steps.c.kind.in_([Kind.CALL.value, Kind.UNDO.value]))
@@ -88,6 +88,7 @@ def _step(name: str, rows: dict[str, Row[Any]]) -> Json:
         "waitingFor": row.waiting_for if waits else None,
         "wakeAt": iso(row.wake_at) if waits else None,
         "items": item_counts(row.items),
+        "message": row.memo.get("message") if waits and row.waiting_for == Waiting.APPROVAL and row.memo else None,
         "compensation": None if undo is None else _compensation(undo),
     }
 
