@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, or_, select
 
 from orchestrator.definition import Definition
 from orchestrator.ledger.book import Ledger, log_all
@@ -32,10 +32,9 @@ def stuck_page(ledger: Ledger, status: WorkflowStatus, after: float, beyond: str
     """Look at the workflows of this status behind `beyond`: nothing for `after` seconds, and nothing in its time."""
     with ledger.database.reading() as connection:
         now = ledger.database.now(connection)
-        found = connection.execute(_PAGE, {"status": status.value, "beyond": beyond, "limit": limit}).all()
-        quiet = [row.id for row in found if (row.last or 0.0) <= now - after]
-        idle = [each for each in quiet if _idle(connection, each, now, after) is not None]
-    return Page(idle, found[-1].id if len(found) == limit else None)
+        page = {"status": status.value, "beyond": beyond, "limit": limit, "since": now - after}
+        found = connection.execute(_PAGE, page).all()
+    return Page([row.id for row in found if row.stuck], found[-1].id if len(found) == limit else None)
 
 
 def mark_stuck(ledger: Ledger, workflow_id: str, after: float) -> bool:
@@ -79,32 +78,47 @@ def _idle(connection: Connection, workflow_id: str, now: float, after: float) ->
     return None if in_its_time is not None else float(now - last.at)
 
 
-_LAST_AT = (
-    select(events.c.at)
-    .where(events.c.workflow_id == workflows.c.id)
-    .order_by(events.c.id.desc())
-    .limit(1)
-    .scalar_subquery()
-)
-_PAGE = (
-    select(workflows.c.id, _LAST_AT.label("last"))
-    .where(workflows.c.status == bindparam("status"), workflows.c.id > bindparam("beyond"))
-    .order_by(workflows.c.id)
-    .limit(bindparam("limit"))
-)
 _LAST_EVENT = (
     select(events.c.at, events.c.type)
     .where(events.c.workflow_id == bindparam("id"))
     .order_by(events.c.id.desc())
     .limit(1)
 )
-# A call under its lease, a delay, a callback: whatever has an end that has not come, or none at all, waits on purpose.
-_IN_ITS_TIME = (
-    select(steps.c.name)
-    .where(
-        steps.c.workflow_id == bindparam("id"),
-        steps.c.status.in_([StepStatus.RUNNING.value, StepStatus.WAITING.value]),
-        or_(steps.c.wake_at.is_(None), steps.c.wake_at > bindparam("since")),
+
+
+def _in_its_time(workflow_id: ColumnElement[str]) -> Select[str]:
+    """A call under its lease, a delay, a callback: what has an end that has not come, or none, waits on purpose."""
+    return (
+        select(steps.c.name)
+        .where(
+            steps.c.workflow_id == workflow_id,
+            steps.c.status.in_([StepStatus.RUNNING.value, StepStatus.WAITING.value]),
+            or_(steps.c.wake_at.is_(None), steps.c.wake_at > bindparam("since")),
+        )
+        .limit(1)
     )
-    .limit(1)
+
+
+_IN_ITS_TIME = _in_its_time(bindparam("id"))
+
+# One query for the whole page: thousands that wait for days on purpose must not cost one each, again and again.
+_LOOKED_AT = (
+    select(
+        workflows.c.id,
+        select(func.max(events.c.id)).where(events.c.workflow_id == workflows.c.id).scalar_subquery().label("last"),
+    )
+    .where(workflows.c.status == bindparam("status"), workflows.c.id > bindparam("beyond"))
+    .order_by(workflows.c.id)
+    .limit(bindparam("limit"))
+    .subquery()
+)
+_PAGE = (
+    select(
+        _LOOKED_AT.c.id,
+        and_(events.c.at <= bindparam("since"), events.c.type != STUCK, ~_in_its_time(_LOOKED_AT.c.id).exists()).label(
+            "stuck"
+        ),
+    )
+    .outerjoin_from(_LOOKED_AT, events, events.c.id == _LOOKED_AT.c.last)
+    .order_by(_LOOKED_AT.c.id)
 )
