@@ -112,6 +112,9 @@ def _check_presented(draft: Mapping[str, Json], at: Place) -> None:
             (at / "headers" / name).fault("auth sends this header; keep one of them")
 
 
+_NOT_WITH_ITEMS = frozenset({"callback", "approval", "wait", "poll", "workflow", "task"})
+
+
 def check_items(drafts: Drafts, sensitive: tuple[str, ...], at: Place) -> None:
     """Who may read `item`, and what a list of items may read."""
     for name, draft in drafts.items():
@@ -119,6 +122,8 @@ def check_items(drafts: Drafts, sensitive: tuple[str, ...], at: Place) -> None:
         if own is None:
             _check_no_items(draft, at / name)
             continue
+        for other in sorted(_NOT_WITH_ITEMS.intersection(draft)):
+            (at / name / other).fault(f"cannot stand beside forEach; give the items to a workflow that has {other}")
         for path in sensitive:
             if own.items.references.touches(path):
                 (at / name / "forEach").fault(
