@@ -7,6 +7,7 @@ from cryptography.fernet import Fernet
 
 from orchestrator.admission import Wish, admit
 from orchestrator.attempt import Delegate, outcome_of
+from orchestrator.callbacks import Callbacks, Tokens
 from orchestrator.definition import Definition
 from orchestrator.errors import Conflict, ContextError
 from orchestrator.expressions import References
@@ -100,6 +101,7 @@ class _Stage:
             {**{name: stand_in(name) for name in reads.vars}, **case.variables},
             {**{name: f"secret-{name}" for name in reads.secrets}, **case.secrets},
             sealer,
+            Callbacks(stand_in("ORCHESTRATOR"), Tokens((Fernet.generate_key().decode(),))),
         )
         self._orders = sorted(case.orders, key=lambda order: order.at)
         self._broker = Broker()
