@@ -103,6 +103,16 @@ def check_kind(workflow_type: str | None, step: Json, at: Place) -> None:
         (at / "workflow").fault("is this workflow's own type: it would start itself for ever")
 
 
+def check_tasks(drafts: Drafts, sensitive: tuple[str, ...], at: Place) -> None:
+    """The arguments of a Celery task travel through Redis: nothing sensitive may be among them."""
+    for name, draft in drafts.items():
+        for field in ("args", "kwargs"):
+            for place, references in reads_in(draft.get(field), at / name / field):
+                for path in sensitive:
+                    if references.touches(path):
+                        place.fault(f"reads {path}, which is sensitive; arguments of a task pass through Redis")
+
+
 def _check_presented(draft: Mapping[str, Json], at: Place) -> None:
     """What `auth` sends must not be given a second time."""
     auth = draft.get("auth")

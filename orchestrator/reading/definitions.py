@@ -18,6 +18,7 @@ from orchestrator.reading.checks import (
     check_output,
     check_reads,
     check_results,
+    check_tasks,
 )
 from orchestrator.reading.edges import ordered, read_edges, read_fallbacks
 from orchestrator.reading.fields import DEFINITION
@@ -90,6 +91,7 @@ def _read(value: Json, faults: Faults) -> Definition:
         check_call(draft, steps / name)
         check_awaiting(draft, steps / name)
     check_results(drafts, fields.get("sensitive", ()), steps)
+    check_tasks(drafts, fields.get("sensitive", ()), steps)
     if "output" in fields:
         check_output(fields["output"], fields.get("sensitive", ()), drafts, at / "output")
     if fields.get("schedule") is not None and fields.get("input") is not None:
