@@ -9,7 +9,7 @@ from orchestrator.reading import read_document, read_file
 from orchestrator.rhythm import Rhythm
 from orchestrator.settings import bundled
 
-EXAMPLES = sorted((bundled("workflows") / "examples").glob("*.yaml"))
+EXAMPLES = [path for path in sorted((bundled("workflows") / "examples").glob("*.yaml")) if ".tests." not in path.name]
 
 
 def document(**top: Json) -> Json:

@@ -74,6 +74,8 @@ def test_the_bundled_definitions_pass_their_own_cases() -> None:
     """`orchestrator test workflows` is what the docs show first."""
     status, printed = tried(WORKFLOWS)
     assert status == 0, printed
+    status, printed = tried(WORKFLOWS / "examples")
+    assert status == 0, printed
 
 
 def test_hours_of_waiting_pass_in_no_time(order: Path, workflow_test: Play) -> None:
