@@ -23,6 +23,7 @@ import sys
 
 import click
 
+from orchestrator.cli.deciding import approve, reject
 from orchestrator.cli.definitions import plan, schema, validate
 from orchestrator.cli.demo import demo
 from orchestrator.cli.doctor import doctor
@@ -50,7 +51,22 @@ def orchestrator() -> None:
 assert isinstance(orchestrator, Sections)
 orchestrator.add("Run", demo, up, web, worker)
 orchestrator.add(
-    "Workflows", start, list_, show, events, why, cancel, pause, resume, retry, rerun, record, schedules, webhooks
+    "Workflows",
+    start,
+    list_,
+    show,
+    events,
+    why,
+    cancel,
+    pause,
+    resume,
+    retry,
+    rerun,
+    approve,
+    reject,
+    record,
+    schedules,
+    webhooks,
 )
 orchestrator.add("Definitions", validate, plan, test, import_, schema)
 orchestrator.add("Installation", limits, migrate, doctor)

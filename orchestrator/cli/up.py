@@ -52,7 +52,9 @@ def up(port: int, processes: int | None) -> None:
         ready = at_work(ledger, settings.processes, within=20)
         stages = [[programs.redis(server)]] if server else []
         stages.append([programs.web(HOST, port, environment), *programs.workers(settings, environment, ready)])
-        told = dataclasses.replace(settings, allow_hosts=settings.allow_hosts or allow_hosts(LOOPBACK))
+        told = dataclasses.replace(
+            settings, public_url=public, allow_hosts=settings.allow_hosts or allow_hosts(LOOPBACK)
+        )
         run(stages, lambda: _tell(told, port, definitions), show=_show)
 
 

@@ -14,12 +14,14 @@ _LOOPBACK = "127.0.0.1"
 
 
 def unset_variables(definitions: Iterable[Definition], settings: Settings) -> dict[str, list[str]]:
-    """The environment's variables (`ORCHESTRATOR_VAR_…`, `…_SECRET_…`) that they read in vain, each with the types."""
+    """The environment's variables (`ORCHESTRATOR_VAR_…`, `…_SECRET_…`, `…_PUBLIC_URL`) they miss, with types."""
     unset: dict[str, list[str]] = {}
     for definition in definitions:
         reads = _reads(definition)
         missing = [f"{PREFIX}VAR_{name}" for name in reads.vars if name not in settings.vars]
         missing += [f"{PREFIX}SECRET_{name}" for name in definition.secrets if name not in settings.secrets]
+        if settings.public_url is None and any(step.callback is not None for step in definition.steps.values()):
+            missing.append(f"{PREFIX}PUBLIC_URL")  # services could not be told where to call back
         for name in sorted(missing):
             unset.setdefault(name, []).append(definition.type)
     return unset

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import click
 
-from orchestrator.settings import Settings, child_environment
+from orchestrator.settings import PREFIX, Settings, child_environment
 from orchestrator.urls import masked
 
 START_SECONDS = 10.0
@@ -42,7 +42,7 @@ def worker(concurrency: int | None, processes: int | None, celery_options: tuple
 
 
 def _tell(settings: Settings) -> None:
-    from orchestrator.cli.wants import told_of_addresses, withheld_addresses
+    from orchestrator.cli.wants import told_of_addresses, unset_variables, withheld_addresses
     from orchestrator.errors import DefinitionError
     from orchestrator.reading import read_folder
 
@@ -51,5 +51,10 @@ def _tell(settings: Settings) -> None:
         f"{processes}, each for {settings.concurrency} calls at once, on {masked(settings.database_url)}", err=True
     )
     with suppress(DefinitionError):  # a worker needs none of these files: workflows bring their own definitions
-        for said, types in withheld_addresses(read_folder(settings.definitions).values(), settings).items():
+        definitions = read_folder(settings.definitions)
+        for variable, types in unset_variables(definitions.values(), settings).items():
+            if variable == f"{PREFIX}PUBLIC_URL":
+                said = f"{variable} is not set: {', '.join(types)} cannot tell services where to call back"
+                click.secho(said, fg="yellow", err=True)
+        for said, types in withheld_addresses(definitions.values(), settings).items():
             click.secho(told_of_addresses(said, types), fg="yellow", err=True)

@@ -6,6 +6,7 @@ The numbers of the workflow patterns are those of the Workflow Patterns Initiati
 import pytest
 
 from orchestrator.definition import Definition
+from orchestrator.moves.answering import Answered
 from orchestrator.moves.claiming import Claimed, Refusal
 from orchestrator.moves.looking import MOST_LOSSES
 from orchestrator.moves.move import Claim
@@ -13,7 +14,7 @@ from orchestrator.moves.settling import Settled
 from orchestrator.states import Effect, StepStatus
 from orchestrator.testkit.broker import Message
 from tests.world.books import Behaviour
-from tests.world.drawing import call, definition, undone
+from tests.world.drawing import asks_a_person, call, calls_back, definition, polls, undone, waits
 from tests.world.scene import Scene
 
 OK = Behaviour.OK
@@ -782,3 +783,88 @@ def test_an_attempt_that_failed_is_made_again_after_a_while() -> None:
     assert scene.messages == {"a"}
     assert scene.play() == "completed"
     assert len(scene.books.charges_of("a")) == 1
+
+
+# Parked
+
+
+def test_pattern_24_persistent_trigger() -> None:
+    """The service says that it is done before it has answered the request: that is kept."""
+    scene = Scene(definition("a > b", a=calls_back()))
+    scene.begin("a")
+    [promise] = scene.promises
+    assert scene.answer(promise) is Answered.RECORDED
+    assert scene.end("a") is Settled.PARKED
+    assert scene.events("step.late") == []
+    assert scene.play() == "completed"
+    assert scene.calls == ["a", "b"]
+
+
+def test_pattern_16_deferred_choice() -> None:
+    """The answer or the time-out, whichever comes first; the other one is too late."""
+    scene = Scene(definition("a > b", a={**calls_back(20.0), "compensate": undone()}))
+    scene.do("a")
+    scene.later(20.1)
+    [promise] = scene.promises
+    assert scene.answer(promise) is Answered.LATE
+    assert scene.play() == "failed, compensation completed"
+    assert scene.calls == ["a", "a:undo"]
+
+
+def test_a_cancelled_workflow_waits_for_what_a_service_has_accepted() -> None:
+    """An undo that overtook it would undo nothing."""
+    scene = Scene(definition("a", a={**calls_back(), "compensate": undone()}))
+    scene.do("a")
+    scene.order("cancel")
+    assert (scene.status, scene.messages) == ("compensating", set())
+    assert scene.answer(scene.promises[0]) is Answered.RECORDED
+    assert scene.play() == "cancelled, compensation completed"
+    assert scene.calls == ["a", "a:undo"]
+
+
+def test_the_answer_to_an_attempt_whose_worker_was_lost_counts() -> None:
+    """A service that honours keys does it once, and calls back once: perhaps where the first attempt told it to."""
+    scene = Scene(definition("a > b", a=calls_back()))
+    scene.begin("a")
+    scene.crash(scene.in_flight("a"), again=False)
+    scene.later(0.0)
+    first = scene.promises[0]
+    scene.books.charge("a", "a/0", OK)
+    first.acts = False
+    assert scene.answer(first) is Answered.RECORDED
+    assert scene.play() == "completed"
+    assert scene.calls == ["a", "b"]
+
+
+def test_a_timer_and_an_approval_are_given_up_where_the_workflow_is_cancelled() -> None:
+    """Nobody has done anything that could be undone."""
+    scene = Scene(definition("a b", a=waits(1000.0), b=asks_a_person()))
+    scene.do("a", "b")
+    scene.order("cancel")
+    assert scene.status == "cancelled"
+    assert scene.answer(scene.promises[0]) is Answered.LATE
+
+
+def test_a_timer_that_ends_while_the_workflow_is_paused_lets_it_go_on_after_the_resume() -> None:
+    """Times go on in a pause; nothing is started."""
+    scene = Scene(definition("a > b", a=waits(5.0)))
+    scene.do("a")
+    scene.order("pause")
+    scene.later(6.0)
+    assert (scene.status_of("a"), scene.messages) == (StepStatus.COMPLETED, set())
+    scene.order("resume")
+    assert scene.play() == "completed"
+
+
+def test_a_poll_sends_its_request_once_however_often_it_asks() -> None:
+    """Also where a question fails, and where a worker is lost in the midst of one."""
+    scene = Scene(definition("a > b", a=polls())).behaves("a", OK, UNREACHABLE, OK)
+    scene.begin("a")
+    scene.end("a")
+    scene.later(2.1)
+    scene.begin("a")
+    scene.crash(scene.in_flight("a"), again=False)
+    scene.later(0.0)
+    assert scene.play() == "completed"
+    assert scene.calls == ["a", "b"]
+    assert scene.rows.steps["a"].attempts == 1
