@@ -16,9 +16,10 @@ task_default_queue = "orchestrator"
 task_serializer = result_serializer = "json"
 accept_content = ["json"]
 
-# Results are in the ledger. Celery's own exist only as far as chords need them to count.
+# Results are in the ledger. Celery's own exist only as far as chords need them to count. What a failed or delayed step
+# leaves of a chord fills Redis until it expires; a chord that takes longer is joined by the ledger, a few seconds late.
 task_ignore_result = True
-result_expires = 86_400
+result_expires = 3_600
 
 # A message is acknowledged when its step begins: what happens to the step from then on is the ledger's business. Late
 # acknowledgement would only send a copy after the visibility time-out, an hour later, to be refused.

@@ -4,6 +4,7 @@
     parked      what 100,000 steps that wait cost, and how fast they are woken
     backlog     50,000 workflows accepted while no worker runs, drained, Redis emptied on the way
     slow-host   2,000 steps that call a host which takes 30 s for each, and 2,000 others (`--share N`: a limit)
+    soak        mixed load for `--minutes`, `--rate` starts a second: memory, threads and open files must stay flat
 
 Options of all: `--database postgresql|sqlite`, and `--folder PATH` to keep logs. Exits with 1 where something costs
 more than it may.
@@ -15,7 +16,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.endurance import backlog, idle, parked, slow_host
+from tests.endurance import backlog, idle, parked, slow_host, soak
 from tests.endurance.place import Place
 
 Measurement = Callable[[Path, argparse.Namespace], Sequence[str]]
@@ -41,11 +42,21 @@ def _slow_host(folder: Path, given: argparse.Namespace) -> Sequence[str]:
         return slow_host.measure(place, given.share)
 
 
+def _soak(folder: Path, given: argparse.Namespace) -> Sequence[str]:
+    return soak.measure(folder, given.database, given.minutes, given.rate, _tell)
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
 MEASUREMENTS: dict[str, Measurement] = {
     "idle": _idle,
     "parked": _parked,
     "backlog": _backlog,
     "slow-host": _slow_host,
+    "soak": _soak,
 }
 
 
@@ -57,6 +68,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--count", type=int)
     parser.add_argument("--share", type=int)
+    parser.add_argument("--rate", type=float, default=8.0)
     parser.add_argument("--folder", type=Path)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="endurance-") as made:
