@@ -7,7 +7,7 @@ from typing import Protocol
 
 from orchestrator.errors import Unavailable
 from orchestrator.ledger import Ledger
-from orchestrator.ledger.due import Due, due, put_off, sent_at, set_aside
+from orchestrator.ledger.due import BATCH, Due, due, put_off, sent_at, set_aside
 from orchestrator.ledger.scopes import Key
 from orchestrator.moves.advancing import GRACE
 from orchestrator.moves.move import Look
@@ -17,6 +17,12 @@ log = logging.getLogger("orchestrator")
 
 LONGEST = 60.0
 """Seconds that a queued step is put off at most: should Redis be wiped meanwhile, that long nobody would notice."""
+
+LEFT = 10.0
+"""Seconds for which others may look at what this worker cannot: several rounds of theirs."""
+
+ROWS_OF_ONE = 5
+"""Rows of a workflow that are due at once, as a rule: a round takes so many more for each that is left."""
 
 
 class Queue(Protocol):
@@ -29,31 +35,70 @@ class Queue(Protocol):
         """The steps whose messages this worker has taken from the queue, begun or not."""
 
 
-def reconcile(ledger: Ledger, queue: Queue, publish: Callable[[Publication], None]) -> int:
-    """Look at what is due; returns how many rows that were. Any number of workers may do so at the same time."""
-    found = due(ledger)
+class Left:
+    """Workflows that this worker cannot look at (a definition of a newer release, a bug), left to those that can.
+
+    For `LEFT` seconds nobody is kept from them: beside a worker of the newer release they go on at once. One that is
+    still due then is set aside, as nobody else is there. Not to be shared by threads.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._since: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._since)
+
+    def rests(self, workflow_id: str) -> bool:
+        """Whether it is not this worker's turn to try it again."""
+        since = self._since.get(workflow_id)
+        return since is not None and self._clock() - since < LEFT
+
+    def leave(self, workflow_id: str) -> bool:
+        """It cannot be looked at. False where it was left before, in vain: then it is forgotten here."""
+        if self._since.pop(workflow_id, None) is not None:
+            return False
+        self._since[workflow_id] = self._clock()
+        return True
+
+    def keep(self, due_now: Collection[str]) -> None:
+        """Forget those that others have looked at meanwhile."""
+        self._since = {workflow_id: at for workflow_id, at in self._since.items() if workflow_id in due_now}
+
+
+def reconcile(ledger: Ledger, queue: Queue, publish: Callable[[Publication], None], left: Left | None = None) -> int:
+    """Look at what is due; returns how many rows that were. Any number of workers may do so at the same time.
+
+    `left` is the same in all rounds of a worker.
+    """
+    left = Left() if left is None else left
+    found = due(ledger, limit=BATCH + ROWS_OF_ONE * len(left))
+    left.keep({look.workflow_id for look in found.looks})
     if not found.looks:
         return 0
     passed_over = _merely_queued(ledger, queue, found) if found.sent else set()
     by_workflow: dict[str, list[Look]] = {}
     for look in found.looks:
-        if look not in passed_over:
+        if look not in passed_over and not left.rests(look.workflow_id):
             by_workflow.setdefault(look.workflow_id, []).append(look)
     for together in by_workflow.values():
-        _look(ledger, together, publish)
+        _look(ledger, together, publish, left)
     return len(found.looks)
 
 
-def _look(ledger: Ledger, together: list[Look], publish: Callable[[Publication], None]) -> None:
+def _look(ledger: Ledger, together: list[Look], publish: Callable[[Publication], None], left: Left) -> None:
     """At one workflow, in a transaction of its own: hundreds of rows due must not hold up the others' locks."""
+    workflow_id = together[0].workflow_id
     try:
         made = ledger.make(together)
     except Unavailable:
         raise
     except Exception:
-        # One that cannot be looked at (a definition of a newer release, a bug) is always among the oldest that are due:
-        # left there, it would end every round of every worker before the others' turn.
-        log.exception("workflow %s cannot be looked at; again in %g s", together[0].workflow_id, LONGEST)
+        if left.leave(workflow_id):
+            log.warning("workflow %s cannot be looked at here: it is left to others for %g s", workflow_id, LEFT)
+            return
+        # Always among the oldest that are due, it would take a place in every round of every worker.
+        log.exception("workflow %s cannot be looked at; again in %g s", workflow_id, LONGEST)
         set_aside(ledger, together, LONGEST)
         return
     for one in made:

@@ -11,7 +11,7 @@ from orchestrator.errors import Unavailable
 from orchestrator.ledger import Ledger
 from orchestrator.ledger.due import next_due
 from orchestrator.ledger.presence import STEADY, bury
-from orchestrator.reconciling import Queue, reconcile
+from orchestrator.reconciling import Left, Queue, reconcile
 from orchestrator.standing import Standing
 from orchestrator.workflow import Publication
 
@@ -19,6 +19,9 @@ log = logging.getLogger("orchestrator")
 
 IDLE = 1.0
 """Seconds between two rounds where nothing is known to be due sooner."""
+
+LEAST, LEAST_BESIDE_OTHERS = 0.01, 0.25
+"""Seconds between two rounds at least: as a rule, and while something is due that this worker cannot look at."""
 
 
 class Reconciler(threading.Thread):
@@ -32,6 +35,7 @@ class Reconciler(threading.Thread):
         self._queue = queue
         self._publish = publish
         self._standing = standing
+        self._left = Left()
         self._wake = threading.Event()
         self._stopped = False
 
@@ -65,6 +69,8 @@ class Reconciler(threading.Thread):
             for name in bury(self._ledger):
                 log.warning("worker %s is lost; its steps are taken over", name)
         began = time.monotonic()
-        meters.looked(reconcile(self._ledger, self._queue, self._publish), time.monotonic() - began)
+        meters.looked(reconcile(self._ledger, self._queue, self._publish, self._left), time.monotonic() - began)
         soonest = next_due(self._ledger)
-        return IDLE if soonest is None else min(IDLE, max(soonest, 0.01))
+        # What is left to others stays due until they have looked.
+        least = LEAST_BESIDE_OTHERS if self._left else LEAST
+        return IDLE if soonest is None else min(IDLE, max(soonest, least))

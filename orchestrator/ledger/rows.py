@@ -135,13 +135,15 @@ def step_of(row: Row[Any]) -> StepState:
         status=StepStatus(row.status),
         carrier=Carrier(row.carrier),
         effect=Effect(row.effect),
+        # One that only a newer release knows must not be taken for a delay that is over.
+        waiting_for=None if row.waiting_for is None else Waiting(row.waiting_for),
         items=None if row.items is None else Items(**row.items),
     )
 
 
 _PLAIN = (
     "name waits_for arrived attempts failures losses key_round tolerated worker started_at trying_since attempt_at "
-    "completed_at wake_at sent_at waiting_for memo following"
+    "completed_at wake_at sent_at memo following"
 ).split()
 
 

@@ -14,7 +14,7 @@ MOST_REDIS_BYTES = 1_000_000
 MOST_MILLISECONDS = 1_000.0
 """Of CPU a minute that the reconciler may use for what is not due."""
 
-WOKEN = 10_000
+WOKEN = 5_000
 LOOK_SECONDS = 60.0
 
 
@@ -64,7 +64,7 @@ def _wake(place: Place, worker: int) -> str:
     fresh = place.start().json()["workflowId"]
     seen = 0.0
     while _completed(place) < WOKEN + 1:
-        assert time.monotonic() - began < 300, f"only {_completed(place)} of {WOKEN} were woken in 300 s"
+        assert time.monotonic() - began < 600, f"only {_completed(place)} of {WOKEN} were woken in 600 s"
         most_redis = max(most_redis, place.redis_bytes())
         query = "SELECT count(*) FROM workflows WHERE id = :id AND status = 'completed'"
         if not seen and place.number(query, id=fresh):

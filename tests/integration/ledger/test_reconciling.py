@@ -2,11 +2,14 @@
 
 from collections.abc import Collection
 
+import pytest
 from sqlalchemy import select, update
 
 from orchestrator.ledger.scopes import Key
 from orchestrator.ledger.tables import definitions, steps, workflows
-from orchestrator.reconciling import reconcile
+from orchestrator.outcome import Failed, StepError
+from orchestrator.reconciling import LEFT, Left, reconcile
+from orchestrator.states import Effect
 from orchestrator.workflow import Publication
 from tests.integration.ledger.play import Play
 
@@ -32,6 +35,17 @@ def make_unreadable(play: Play, workflow_id: str) -> None:
         )
 
 
+class Watch:
+    """A clock that goes on by hand."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        """Seconds."""
+        return self.now
+
+
 def test_one_workflow_that_cannot_be_looked_at_holds_up_no_other(play: Play) -> None:
     """It is the oldest that is due, and was so in every round of every worker: nothing was woken any more."""
     unreadable = play.start({"only": {"retries": 7}}, deadline="1s")
@@ -40,14 +54,55 @@ def test_one_workflow_that_cannot_be_looked_at_holds_up_no_other(play: Play) -> 
     fine = play.start()
     play.pass_time(60)
     sent: list[Publication] = []
-    ledger = play.another_ledger()
-    reconcile(ledger, Empty(), sent.append)
+    ledger, watch = play.another_ledger(), Watch()
+    left = Left(watch)
+    reconcile(ledger, Empty(), sent.append, left)
     assert [each.workflow_id for each in sent] == [fine]
+    assert reconcile(ledger, Empty(), sent.append, left) == 2  # its step and its deadline, for others to see
+    watch.now += LEFT
+    reconcile(ledger, Empty(), sent.append, left)
     assert not any(row["wake_at"] is None for row in play.rows(steps, unreadable))
+    assert not left
     play.pass_time(20)
-    assert reconcile(ledger, Empty(), sent.append) == 1  # the other one: this one's turn comes later
+    assert reconcile(ledger, Empty(), sent.append, left) == 1  # the other one: this one's turn comes later
     play.pass_time(60)
-    assert reconcile(ledger, Empty(), sent.append) == 3  # its step, its deadline, and the other one
+    assert reconcile(ledger, Empty(), sent.append, left) == 3  # its step, its deadline, and the other one
+
+
+def test_what_only_a_newer_release_understands_is_left_to_its_worker(play: Play) -> None:
+    """The old worker looks first, in each round, and changes nothing: the new one finds it due."""
+    workflow = play.start()
+    play.pass_time(60)
+    old, new = play.another_ledger(), play.ledger
+    make_unreadable(play, workflow)  # `new` has read it before, as its own release wrote it
+    sent: list[Publication] = []
+    left = Left()
+    before = play.rows(steps, workflow)
+    for _ in range(3):
+        assert reconcile(old, Empty(), sent.append, left) == 1
+    assert play.rows(steps, workflow) == before
+    assert not sent
+    reconcile(new, Empty(), sent.append)
+    assert [each.workflow_id for each in sent] == [workflow]
+    assert reconcile(old, Empty(), sent.append, left) == 0
+    assert not left
+
+
+@pytest.mark.parametrize(
+    ("column", "word"), [("waiting_for", "moonrise"), ("kind", "poem"), ("status", "dreaming"), ("carrier", "pigeon")]
+)
+def test_a_word_of_a_newer_release_in_a_step_is_left_as_it_is(play: Play, column: str, word: str) -> None:
+    """The wait would else be taken for a delay that is over, and the step be called again."""
+    workflow = play.start({"only": {"retries": 7}})
+    play.step(workflow, "only", Failed(StepError("http", "answered 503", 503), Effect.NONE, retryable=True))
+    with play.ledger.database.transaction() as connection:
+        connection.execute(update(steps).values({column: word}))
+    play.pass_time(3_600)
+    before = play.rows(steps, workflow)
+    sent: list[Publication] = []
+    assert reconcile(play.ledger, Empty(), sent.append, Left()) == 1
+    assert play.rows(steps, workflow) == before
+    assert not sent
 
 
 class OnItsWay:
