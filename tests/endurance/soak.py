@@ -1,0 +1,103 @@
+"""Whether anything grows: the chaos proof's load without its faults, for as long as one likes.
+
+Each process is looked at every few seconds. What the second third of the time shows is held against the last third,
+by medians: the first is for warming up (pools, caches, one arena of memory for each thread).
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import linear_regression, median
+
+from tests.chaos.drawing import any_documents
+from tests.chaos.load import Load, planned
+from tests.chaos.stage import Kind, Stage
+from tests.endurance.place import footprint, load
+
+EVERY = 5.0
+WORKERS = 2
+MOST_GROWTH = {"rss": 6.0, "threads": 3.0, "files": 6.0, "redis": 1.0, "lasting": 3.0}
+"""From the second third to the last one: MiB, but for threads, open files and keys of Redis that do not expire.
+
+Counters of chords which a failure or a delay has cut short do, within an hour: until then Redis grows with these.
+"""
+
+UNITS = {"rss": "MiB", "threads": "threads", "files": "open files", "redis": "MiB", "lasting": "keys that stay"}
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one process showed, `at` seconds after the beginning."""
+
+    at: float
+    process: str
+    shown: dict[str, float]
+
+
+def measure(folder: Path, kind: Kind, minutes: float, rate: float, tell: Callable[[str], None]) -> list[str]:
+    """Start `rate` workflows a second for so long; says how each number went, and raises where one has grown."""
+    seed = 7
+    documents = any_documents(seed)
+    with Stage(folder, kind, documents, seed=seed, workers=WORKERS) as stage:
+        types = [str(document["type"]) for document in documents]
+        clients = Load(stage.url, seed, planned(seed, types, seconds=minutes * 60, rate=rate))
+        clients.begin()
+        try:
+            looks = _looks(stage, minutes * 60, tell)
+        finally:
+            clients.stop()
+        started = len(clients.starts)
+    lines = [
+        load(),
+        f"{kind}: {started} workflows started in {minutes:g} minutes, {WORKERS} workers of 20 calls at once",
+    ]
+    lines += [
+        "| process | what | at the beginning | second third | last third | slope an hour |",
+        "|---|---|--:|--:|--:|--:|",
+    ]
+    grown = []
+    for process in dict.fromkeys(look.process for look in looks):
+        of_process = [look for look in looks if look.process == process]
+        for what in (name for name in of_process[0].shown if name in MOST_GROWTH):
+            line, growth = _row(process, what, [(look.at, look.shown[what]) for look in of_process])
+            lines.append(line)
+            if growth > MOST_GROWTH[what]:
+                grown.append(f"{process}: {growth:.1f} {UNITS[what]} more in the last third than in the second")
+    assert not grown, "\n".join([*lines, *grown])
+    return lines
+
+
+def _looks(stage: Stage, seconds: float, tell: Callable[[str], None]) -> list[Look]:
+    began, looks = time.monotonic(), []
+    while (at := time.monotonic() - began) < seconds:
+        stage.tend()
+        now = list(_look(stage, at))
+        looks += now
+        if len(looks) % (12 * len(now)) == 0:
+            tell(
+                "; ".join(
+                    f"{look.process} " + " ".join(f"{value:.0f}" for value in look.shown.values()) for look in now
+                )
+            )
+        time.sleep(EVERY)
+    assert [kept.lives for kept in stage.everything()] == [1] * (WORKERS + 2), "a process has died"
+    return looks
+
+
+def _look(stage: Stage, at: float) -> Iterator[Look]:
+    for kept in (stage.web, *stage.workers):
+        yield Look(at, kept.name, footprint(kept.pid))
+    with stage.redis.client() as client:
+        memory = int(client.info("memory")["used_memory"])
+        keys = client.info("keyspace").get("db0", {"keys": 0, "expires": 0})
+        yield Look(at, "Redis", {"redis": memory / 2**20, "lasting": float(keys["keys"] - keys["expires"])})
+
+
+def _row(process: str, what: str, values: list[tuple[float, float]]) -> tuple[str, float]:
+    third = len(values) // 3
+    first, second, last = (values[place * third : (place + 1) * third] for place in range(3))
+    middle, end = (median(value for _, value in part) for part in (second, last))
+    slope = linear_regression(*zip(*(second + last), strict=True)).slope * 3600
+    shown = " | ".join(f"{each:.1f}" for each in (first[0][1], middle, end))
+    return f"| {process} | {UNITS[what]} | {shown} | {slope:+.1f} |", end - middle
