@@ -16,7 +16,7 @@ from orchestrator.workflow import Publication
 log = logging.getLogger("orchestrator")
 
 LONGEST = 60.0
-"""Seconds that a queued step is put off at most: should Redis be wiped meanwhile, that long nobody would notice."""
+"""Seconds that a queued step is put off at most."""
 
 LEFT = 10.0
 """Seconds for which others may look at what this worker cannot: several rounds of theirs."""
@@ -108,9 +108,9 @@ def _look(ledger: Ledger, together: list[Look], publish: Callable[[Publication],
 def _merely_queued(ledger: Ledger, queue: Queue, found: Due) -> set[Look]:
     """The ready steps that are no loss: their message is in this worker's hands, or behind one that is still queued.
 
-    Those are put off, for longer the longer the queue is. While the broker cannot be asked nothing is lost for sure,
-    and nothing could be sent: all are put off. The queue is looked at before the hands, as messages go from one to the
-    other.
+    Those are put off, for longer the longer the queue is; that Redis was wiped meanwhile is noticed otherwise. While
+    the broker cannot be asked nothing is lost for sure, and nothing could be sent: all are put off. The queue is looked
+    at before the hands, as messages go from one to the other.
     """
     try:
         oldest = queue.oldest()
@@ -124,6 +124,6 @@ def _merely_queued(ledger: Ledger, queue: Queue, found: Due) -> set[Look]:
     passed_over = {look for look in found.sent if (look.workflow_id, look.step) in set(in_hand)}
     if waiting_since is not None:
         age = time.time() - waiting_since
-        put_off(ledger, min(max(GRACE, age), LONGEST), sent_since=waiting_since)
+        put_off(ledger, min(max(GRACE, 3 * age), LONGEST), sent_since=waiting_since)
         passed_over |= {look for look, sent in found.sent.items() if sent >= waiting_since}
     return passed_over

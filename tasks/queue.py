@@ -2,6 +2,7 @@
 
 import base64
 import json
+import secrets
 
 import redis
 from celery import Celery
@@ -18,6 +19,10 @@ LOOKED_AT = 20
 """Messages looked at from the old end of the queue: some may be copies of what has long run."""
 
 
+MARK = "orchestrator:mark"
+"""A key that is there for as long as Redis holds what was sent."""
+
+
 class RedisQueue:
     """The queue that this application's workers consume."""
 
@@ -26,6 +31,20 @@ class RedisQueue:
         self._client = redis.Redis.from_url(
             client_url(app.conf.broker_url), socket_timeout=3, socket_connect_timeout=3, retry=Retry(NoBackoff(), 0)
         )
+        self._mark: bytes | str | None = None
+
+    def was_emptied(self) -> bool:
+        """Whether Redis has lost what it held (FLUSHALL, a restart, another server) since this was asked last.
+
+        A mark that every worker knows says so. False where Redis does not answer: it may have lost nothing.
+        """
+        try:
+            self._client.set(MARK, secrets.token_hex(8), nx=True)
+            mark = self._client.get(MARK)
+        except redis.RedisError:
+            return False
+        known, self._mark = self._mark, mark
+        return known is not None and mark != known
 
     def oldest(self) -> list[Key]:
         """The steps whose messages have waited longest; raises Unavailable where Redis does not answer."""

@@ -9,11 +9,13 @@ from collections.abc import Callable
 from orchestrator import meters
 from orchestrator.errors import Unavailable
 from orchestrator.ledger import Ledger
-from orchestrator.ledger.due import next_due
+from orchestrator.ledger.due import next_due, recall
 from orchestrator.ledger.presence import STEADY, bury
-from orchestrator.reconciling import Left, Queue, reconcile
+from orchestrator.moves.advancing import GRACE
+from orchestrator.reconciling import Left, reconcile
 from orchestrator.standing import Standing
 from orchestrator.workflow import Publication
+from tasks.queue import RedisQueue
 
 log = logging.getLogger("orchestrator")
 
@@ -28,7 +30,7 @@ class Reconciler(threading.Thread):
     """Looks at what is due. What `standing` says of its own worker decides whether it may say that others are lost."""
 
     def __init__(
-        self, ledger: Ledger, queue: Queue, publish: Callable[[Publication], None], standing: Standing
+        self, ledger: Ledger, queue: RedisQueue, publish: Callable[[Publication], None], standing: Standing
     ) -> None:
         super().__init__(name="reconciler", daemon=True)
         self._ledger = ledger
@@ -68,6 +70,8 @@ class Reconciler(threading.Thread):
         if self._standing.steady_for() >= STEADY:
             for name in bury(self._ledger):
                 log.warning("worker %s is lost; its steps are taken over", name)
+        if self._queue.was_emptied():
+            log.warning("Redis has lost its messages; %d steps are sent again", recall(self._ledger, GRACE))
         began = time.monotonic()
         meters.looked(reconcile(self._ledger, self._queue, self._publish, self._left), time.monotonic() - began)
         soonest = next_due(self._ledger)

@@ -67,6 +67,19 @@ def put_off(ledger: Ledger, seconds: float, *, sent_since: float | None = None, 
         return _put_off(connection, until, here, steps.c.wake_at < until) if keys else 0
 
 
+def recall(ledger: Ledger, age: float) -> int:
+    """Look at all ready steps now whose messages were sent more than `age` seconds ago: there is no queue any more that
+    they could wait in. Returns how many rows that were."""
+    recalled = 0
+    while True:
+        with ledger.database.transaction() as connection:
+            now = ledger.database.now(connection)
+            rows = _put_off(connection, now, steps.c.sent_at < now - age, steps.c.wake_at > now)
+        recalled += rows
+        if rows < MOST_PUT_OFF:
+            return recalled
+
+
 def set_aside(ledger: Ledger, looks: Collection[Look], seconds: float) -> None:
     """Look at these rows `seconds` later, whatever they are; those that are no longer due are left as they are."""
     with ledger.database.transaction() as connection:

@@ -20,3 +20,16 @@ def test_what_is_no_message_says_nothing_about_any_step(redis_url: str, raw: byt
     # Two of the broken ones name two things; whether those are steps is the ledger's business.
     assert set(queue.oldest()) == {("workflow", "step"), ("a", "b"), ("{'a': 1}", "[2]")}
     queue.close()
+
+
+def test_a_redis_that_lost_its_messages_is_noticed_once_by_everybody(redis_url: str) -> None:
+    """The mark is gone with the messages; the first who looks sets a new one, and all see that it is another."""
+    queues = [RedisQueue(Celery("queue", broker=redis_url, set_as_current=False)) for _ in range(2)]
+    assert [queue.was_emptied() for queue in queues] == [False, False], "nobody has seen anything before"
+    assert [queue.was_emptied() for queue in queues] == [False, False]
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushall()
+    assert [queue.was_emptied() for queue in queues] == [True, True]
+    assert [queue.was_emptied() for queue in queues] == [False, False]
+    for queue in queues:
+        queue.close()

@@ -47,7 +47,7 @@ def test_a_worker_killed_in_mid_call_is_replaced_and_its_step_called_again_with_
     killed = time.monotonic()
     own.add_worker()
     assert own.wait(workflow, seconds=30)["status"] == "completed"
-    assert time.monotonic() - killed < RECOVERED + 3
+    assert time.monotonic() - killed < 2 * RECOVERED, "a lease would take longer"
     keys = {call.key for call in services.of("payment")}
     assert len(keys) == 1
     assert [event["type"] for event in own.events(workflow)].count("step.lost") == 1

@@ -5,6 +5,7 @@ from collections.abc import Collection
 import pytest
 from sqlalchemy import select, update
 
+from orchestrator.ledger.due import recall
 from orchestrator.ledger.scopes import Key
 from orchestrator.ledger.tables import definitions, steps, workflows
 from orchestrator.outcome import Failed, StepError
@@ -105,6 +106,17 @@ def test_a_word_of_a_newer_release_in_a_step_is_left_as_it_is(play: Play, column
     assert not sent
 
 
+class Waiting(Empty):
+    """One message waits, and nobody takes it."""
+
+    def __init__(self, step: Key) -> None:
+        self._step = step
+
+    def oldest(self) -> Collection[Key]:
+        """That one."""
+        return (self._step,)
+
+
 class OnItsWay:
     """A queue from which a worker takes the oldest message in the very moment between two looks."""
 
@@ -138,3 +150,17 @@ def test_a_message_that_a_worker_takes_just_now_is_not_sent_again(play: Play) ->
     reconcile(play.ledger, OnItsWay((old, "only"), (young, "only")), sent.append)
     assert not sent
     assert "step.resent" not in play.events(old)
+
+
+def test_what_was_put_off_because_it_queued_is_recalled_when_the_queue_is_gone(play: Play) -> None:
+    """A step that had waited for long is put off for long: not where Redis was emptied."""
+    old = play.start()
+    play.pass_time(20)
+    sent: list[Publication] = []
+    reconcile(play.ledger, Waiting((old, "only")), sent.append)
+    play.pass_time(30)
+    reconcile(play.ledger, Empty(), sent.append)
+    assert not sent, "it is put off for longer than it has waited"
+    assert recall(play.ledger, 5.0) == 1
+    reconcile(play.ledger, Empty(), sent.append)
+    assert [one.workflow_id for one in sent] == [old]
