@@ -71,8 +71,8 @@ def rerun(
     try:
         with ledger.database.transaction() as connection:
             started, made, event = _copy(ledger, connection, origin, wanted, start_from)
-    except IntegrityError:
-        # Two calls at the same moment with one key: the unique index let the other in.
+    except (IntegrityError, Conflict):
+        # Two calls at the same moment with one key: the other was let in by the unique index, or had the lock first.
         if (found := existing(ledger, definition, wanted)) is None:
             raise
         return found

@@ -174,6 +174,8 @@ def test_rerun_with_an_edited_context(desk: Desk) -> None:
     copy = answer.json["workflowId"]
     assert desk.show(copy)["context"] == {**masked, "address": "221B Baker Street"}
     assert desk.sealed(copy) == {"context.card": ORDER["card"]}
+    assert desk.post(path, {"context": ORDER}).status_code == 409, "two copies would do the same side by side"
+    path = f"/api/workflows/{failed_at_confirmation(desk)}/rerun?from=shipment"
     answer = desk.post(path, {"context": {**ORDER, "card": "5555"}})
     assert desk.sealed(answer.json["workflowId"]) == {"context.card": "5555"}
     for body in ({"context": {"amount": "much"}}, {"contxt": {}}, {"context": []}):
