@@ -20,6 +20,7 @@ from orchestrator.moves import (
     claiming,
     controlling,
     failing,
+    fanning_out,
     items,
     limiting,
     looking,
@@ -132,7 +133,39 @@ GUIDES = {
     ),
 }
 
-OTHERS = {
+ITEMS = {
+    "all items are sent at once": Bug(
+        fanning_out._next, "if items.under_way < _width(workflow, step) else None", "if items else None"
+    ),
+    "an item that settles sends no other": Bug(
+        fanning_out.item_settled, "over = _go_on(workflow, step, now)", "over = is_over(step)"
+    ),
+    "an item that settles is counted twice": Bug(
+        fanning_out.item_settled, "under_way=items.under_way - 1", "under_way=items.under_way - 2"
+    ),
+    "a step forgets what its items did": Bug(
+        fanning_out.item_settled, "step.effect = stronger(step.effect, item.effect)", "pass"
+    ),
+    "one more item may fail than is tolerated": Bug(
+        fanning_out._tolerate, "step.items.failed <= _tolerated(workflow, step)", "step.items.failed <= 1"
+    ),
+    "what a tolerated item may have done is left": Bug(
+        fanning_out._tolerate, "if not must_be_undone(workflow.definition, item):", "if item:"
+    ),
+    "items are undone side by side where one by one was asked for": Bug(
+        fanning_out._width, "return 1 if one_by_one else own.max_parallel", "return own.max_parallel"
+    ),
+    "items are undone in the order of the list": Bug(
+        fanning_out._line_up_undos, "reverse=True)\n    else:", "reverse=False)\n    else:"
+    ),
+    "a step is undone and its items are not": Bug(
+        fanning_out._line_up_undos, "left = [one for one in undos if not one.settled]", "left = []"
+    ),
+    "an item that was sent is sent again although nothing more is": Bug(items.put_back, "row.waits_for = 1", "pass"),
+    "an item's undo goes on before its step's turn": Bug(undoing._hold, "undo.waits_for = 1", "pass"),
+}
+
+OTHERS = ITEMS | {
     "a step that is held back counts as an attempt": Bug(
         limiting.hold_back, "step.move(StepStatus.WAITING)", "step.move(StepStatus.WAITING); step.attempts += 1"
     ),
