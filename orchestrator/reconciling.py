@@ -7,7 +7,7 @@ from typing import Protocol
 
 from orchestrator.errors import Unavailable
 from orchestrator.ledger import Ledger
-from orchestrator.ledger.due import BATCH, Due, due, put_off, sent_at, set_aside
+from orchestrator.ledger.due import BATCH, Due, due, first_sent, put_off, set_aside
 from orchestrator.ledger.scopes import Key
 from orchestrator.moves.advancing import GRACE
 from orchestrator.moves.move import Look
@@ -120,10 +120,9 @@ def _merely_queued(ledger: Ledger, queue: Queue, found: Due) -> set[Look]:
     in_hand = queue.in_hand()
     if in_hand:
         put_off(ledger, GRACE, keys=in_hand)
-    waiting_since = min(sent_at(ledger, oldest), default=None)
+    waiting_since, now = first_sent(ledger, oldest)
     passed_over = {look for look in found.sent if (look.workflow_id, look.step) in set(in_hand)}
     if waiting_since is not None:
-        age = time.time() - waiting_since
-        put_off(ledger, min(max(GRACE, 3 * age), LONGEST), sent_since=waiting_since)
+        put_off(ledger, min(max(GRACE, 3 * (now - waiting_since)), LONGEST), sent_since=waiting_since)
         passed_over |= {look for look, sent in found.sent.items() if sent >= waiting_since}
     return passed_over

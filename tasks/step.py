@@ -1,16 +1,20 @@
 """The one task: an attempt of a step. What it returns or raises is for Celery and Flower: the ledger has decided."""
 
+import logging
 from collections.abc import Mapping, Sequence
 
 from celery import Task
 from celery.exceptions import Ignore
 
 from orchestrator.attempt import Line, attempt
+from orchestrator.errors import DefinitionError
 from orchestrator.jsontype import Json
 from orchestrator.moves.claiming import Refusal
 from orchestrator.moves.settling import Settled
 from tasks.app import app
 from tasks.bench import held
+
+log = logging.getLogger("orchestrator")
 
 
 class StepFailed(Exception):
@@ -29,7 +33,11 @@ def step(self: Task, workflow_id: str, name: str) -> None:
     """
     chain = self.request.chain or []
     line = Line(_names(chain, workflow_id))
-    reply = attempt(held().bench, workflow_id, name, line)
+    try:
+        reply = attempt(held().bench, workflow_id, name, line)
+    except DefinitionError as error:
+        log.warning("%s of workflow %s is left to a worker of a newer release: %s", name, workflow_id, error)
+        raise Ignore from error
     # Celery brings what is left of the chain, its last entry first.
     del chain[len(chain) - line.taken :]
     match reply:

@@ -14,7 +14,7 @@ from orchestrator.embedded import embedded_url
 from orchestrator.errors import Unavailable
 from orchestrator.exposition import CONTENT_TYPE, Reading, begin, rendered
 from orchestrator.ledger import Ledger
-from orchestrator.ledger.due import sent_at
+from orchestrator.ledger.due import first_sent
 from orchestrator.ledger.pool import watch_pool
 from orchestrator.ledger.views.standing import MOST, Standing, standing
 from orchestrator.settings import Settings
@@ -98,11 +98,8 @@ def _of_ledger(stands: Standing) -> Iterator[Reading]:
 def _age_of(ledger: Ledger, queued: QueueState) -> float:
     """Seconds since the oldest message was sent whose step still waits to be taken."""
     try:
-        since = min(sent_at(ledger, queued.oldest), default=None)
-        if since is None:
-            return 0.0
-        with ledger.database.reading() as connection:
-            return max(0.0, ledger.database.now(connection) - since)
+        since, now = first_sent(ledger, queued.oldest)
+        return 0.0 if since is None else max(0.0, now - since)
     except Unavailable:
         return 0.0
 

@@ -45,13 +45,14 @@ def next_due(ledger: Ledger) -> float | None:
         return min((at - now for at in first if at is not None), default=None)
 
 
-def sent_at(ledger: Ledger, keys: Collection[Key]) -> list[float]:
-    """When the messages of these steps were sent, as far as they are still waiting to be claimed."""
-    if not keys:
-        return []
+def first_sent(ledger: Ledger, keys: Collection[Key]) -> tuple[float | None, float]:
+    """When the first of these steps' messages was sent, of those that wait to be claimed; and the time now."""
     with ledger.database.reading() as connection:
+        now = ledger.database.now(connection)
+        if not keys:
+            return None, now
         found = connection.execute(_SENT, {"keys": sorted(keys), "status": StepStatus.PENDING.value}).scalars()
-        return [at for at in found if at is not None]
+        return min((at for at in found if at is not None), default=None), now
 
 
 def put_off(ledger: Ledger, seconds: float, *, sent_since: float | None = None, keys: Collection[Key] = ()) -> int:

@@ -7,6 +7,8 @@ load         what clients do: starts, orders, again and again until they are ans
 services     the services, in a process of their own, with books
 points       a worker or web process that dies or freezes at a named point
 processes    a process that is kept running, as a supervisor keeps it
+clocks       a process whose clock can be set
+disk         a disk for the database that can be full
 hosts        two hosts and the network between them
 stage        all processes of one run
 faults       everything that is done to them

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from orchestrator.errors import Unavailable
 from orchestrator.ledger.engine import Database
 from orchestrator.ledger.tables import workflows
+from tests.chaos.disk import SmallDisk, possible
 from tests.chaos.drawing import any_documents
 from tests.chaos.faults import FAULTS, Course, Episode, NothingHappened, episodes
 from tests.chaos.hosts import TwoHosts
@@ -65,7 +66,8 @@ def conduct(plan: Plan, folder: Path, tell: Callable[[str], None] = lambda line:
     documents = any_documents(plan.seed)
     with (
         TwoHosts() if plan.hosts == 2 else nullcontext() as network,
-        Stage(folder, plan.kind, documents, seed=plan.seed, workers=plan.workers, network=network) as stage,
+        SmallDisk(folder / "disk") if possible() is None else nullcontext() as disk,
+        Stage(folder, plan.kind, documents, seed=plan.seed, workers=plan.workers, network=network, disk=disk) as stage,
     ):
         types = [str(document["type"]) for document in documents]
         starts = planned(plan.seed, types, seconds=plan.minutes * 60 + 3 * WARM, rate=plan.rate)
@@ -107,7 +109,8 @@ class _Conductor:
         return happened
 
     def _places(self) -> tuple[str, ...]:
-        return (self._plan.kind, "network") if self._plan.hosts == 2 else (self._plan.kind,)
+        there = {"network": self._plan.hosts == 2, "disk": self._stage.disk is not None}
+        return (self._plan.kind, *(place for place, is_there in there.items() if is_there))
 
     def _play(self, episode: Episode) -> Happened:
         dice = random.Random(f"episode {self._plan.seed} {episode.number}")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.chaos import messages
+from tests.chaos.clocks import HOUR
 from tests.chaos.processes import Kept
 from tests.chaos.stage import Stage
 
@@ -173,9 +174,31 @@ def _stop_postgres(stage: Stage, dice: random.Random, scale: float) -> Course:
 def _lock_sqlite(stage: Stage, dice: random.Random, scale: float) -> Course:
     lock = stage.hold_write_lock()
     try:
-        yield dice.uniform(10.0, 20.0) * scale
+        yield dice.uniform(10.0, 30.0) * scale
     finally:
         lock.close()
+
+
+def _fill_disk(stage: Stage, dice: random.Random, scale: float) -> Course:
+    """Nothing more can be written where the database is. PostgreSQL may give up for good: its supervisor is us."""
+    assert stage.disk is not None
+    stage.disk.fill()
+    try:
+        yield dice.uniform(10.0, 30.0) * scale
+    finally:
+        stage.disk.free()
+        if stage.postgres is not None:
+            stage.relaunch_postgres()
+
+
+def _jump_clock(stage: Stage, dice: random.Random, scale: float) -> Course:
+    """Of the web or a worker; the database's own is what all go by."""
+    clock = stage.clocks[dice.choice([stage.web, *stage.workers]).name]
+    clock.set(dice.choice([HOUR, -HOUR]))
+    try:
+        yield 20.0 * scale
+    finally:
+        clock.set(0)
 
 
 def _cut_network(stage: Stage, dice: random.Random, scale: float) -> Course:
@@ -247,6 +270,9 @@ FAULTS: dict[str, Fault] = {
     "postgres-restart": Fault(_restart_postgres, only="postgresql"),
     "postgres-stop": Fault(_stop_postgres, only="postgresql"),
     "sqlite-lock": Fault(_lock_sqlite, only="sqlite"),
+    "disk-full": Fault(_fill_disk, only="disk"),
+    # SQLite's clock is that of whoever asks.
+    "clock-jump": Fault(_jump_clock, only="postgresql", takes_over=False),
     "network-cut": Fault(_cut_network, only="network", often=5),
     "services-refuse": Fault(_refuse_services, takes_over=False, often=1),
     "messages": Fault(_send_messages, takes_over=False),
@@ -283,6 +309,6 @@ def _can_meet(one: str, other: str) -> bool:
     """Not two hands on the same server: the second could not do its part."""
     server, another = one.partition("-")[0], other.partition("-")[0]
     asks_redis = {"redis", "flushall", "messages", "broken"}
-    asks_database = {"postgres", "sqlite", "messages"}
+    asks_database = {"postgres", "sqlite", "messages", "disk"}
     both = {server, another}
     return one != other and not (both <= asks_redis or both <= asks_database)

@@ -23,6 +23,8 @@ from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 
+from tests.chaos.clocks import follow
+
 POINTS = ("received", "claimed", "called", "settled", "locked", "looked", "started")
 FOLDER = "CHAOS_POINTS"
 TAKEN = "taken"
@@ -84,7 +86,8 @@ def mark_publishing(point: str, here: Callable[[], bool]) -> None:
 
 
 def main(what: str, *options: str) -> None:
-    """Become a worker or the web, with its points."""
+    """Become a worker or the web, with its points and a clock that can be set."""
+    follow()
     if what == "worker":
         from orchestrator.cli.celery_worker import main as work
 

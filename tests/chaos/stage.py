@@ -23,6 +23,8 @@ from orchestrator.jsontype import Json
 from orchestrator.ledger.engine import Database
 from orchestrator.ledger.migrating import migrate
 from tasks.dispatch import Dispatch
+from tests.chaos.clocks import FILE, Clock
+from tests.chaos.disk import SmallDisk
 from tests.chaos.drawing import read
 from tests.chaos.hosts import TwoHosts
 from tests.chaos.points import FOLDER, TAKEN
@@ -39,7 +41,7 @@ OPEN_REDIS = ("--bind", "0.0.0.0", "--protected-mode", "no")
 class Stage:
     """One installation on one database. To be entered, and hurt, by one thread.
 
-    With a `network` every other worker runs on its far host; all else is here.
+    With a `network` every other worker runs on its far host; all else is here. With a `disk` the database is on that.
     """
 
     def __init__(
@@ -51,15 +53,21 @@ class Stage:
         seed: int,
         workers: int,
         network: TwoHosts | None = None,
+        disk: SmallDisk | None = None,
     ) -> None:
         self.folder = folder
+        self.disk = disk
+        self.clocks: dict[str, Clock] = {}
+        self._ledger = (disk.folder if disk else folder) / "ledger.sqlite3"
         self.kind = kind
         self.network = network
         self.definitions: dict[str, Definition] = read(list(documents))
         self.redis = RedisServer(_made(folder / "redis"), *(OPEN_REDIS if network else ()))
         # An immediate stop must lose nothing that was committed; a crash of the whole machine is not played here.
         settings = {"synchronous_commit": "on", "listen_addresses": "*" if network else LOOPBACK}
-        self.postgres = PostgresServer(folder / "postgres", **settings) if kind == "postgresql" else None
+        self.postgres = (
+            PostgresServer((disk.folder if disk else folder) / "postgres", **settings) if kind == "postgresql" else None
+        )
         self.points = _made(folder / "points")
         self.books = folder / "books.jsonl"
         self._seed = seed
@@ -88,7 +96,7 @@ class Stage:
     def database_url(self) -> str:
         """As SQLAlchemy reads it."""
         if self.postgres is None:
-            return f"sqlite:///{self.folder / 'ledger.sqlite3'}"
+            return f"sqlite:///{self._ledger}"
         parts = urlsplit(self.postgres.admin_url)
         reached = parts.netloc.replace(LOOPBACK, self.address)
         return urlunsplit(parts._replace(scheme="postgresql+psycopg", netloc=reached, path="/chaos"))
@@ -154,11 +162,17 @@ class Stage:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(how)
 
+    def relaunch_postgres(self) -> None:
+        """Start the server again where it has given up, as a supervisor would."""
+        assert self.postgres is not None
+        if self.postgres.child is None or self.postgres.child.poll() is not None:
+            self.postgres.launch_again()
+
     # SQLite
 
     def hold_write_lock(self) -> sqlite3.Connection:
         """A foreign program writes, and does not end; closing the connection ends it."""
-        connection = sqlite3.connect(self.folder / "ledger.sqlite3", timeout=30, isolation_level=None)
+        connection = sqlite3.connect(self._ledger, timeout=30, isolation_level=None)
         connection.execute("BEGIN IMMEDIATE")
         return connection
 
@@ -205,7 +219,9 @@ class Stage:
         return self._kept(f"worker-{number}", "tests.chaos.points", "worker", *options, host=host)
 
     def _kept(self, name: str, module: str, *arguments: str, host: Sequence[str] = ()) -> Kept:
-        return Kept(name, [*host, sys.executable, "-m", module, *arguments], self._environment(), self.folder)
+        clock = self.clocks[name] = Clock(self.folder / f"{name}.clock")
+        environment = {**self._environment(), FILE: str(clock.file)}
+        return Kept(name, [*host, sys.executable, "-m", module, *arguments], environment, self.folder)
 
     def _let_in(self, postgres: PostgresServer) -> None:
         """Whoever knows the password, from the far host too."""

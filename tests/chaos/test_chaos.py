@@ -10,7 +10,7 @@ from tests.chaos.report import report
 
 EVERYWHERE = (
     *("kill-worker", "kill-claimed", "kill-settled", "flushall", "redis-restart", "messages", "broken-message"),
-    *("kill-started", "term-worker"),
+    *("kill-started", "term-worker", "disk-full", "clock-jump"),
 )
 SHORT = [
     Plan(11, "postgresql", 0.7, 2, (*EVERYWHERE, "postgres-cut", "postgres-restart"), calm=4, scale=0.3, rate=4),

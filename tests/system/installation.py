@@ -96,11 +96,18 @@ class Installation:
         self.database.close()
 
     def start(
-        self, definition: Definition, context: Json = None, *, key: str | None = None, at_once: int | None = None
+        self,
+        definition: Definition,
+        context: Json = None,
+        *,
+        key: str | None = None,
+        at_once: int | None = None,
+        send: bool = True,
     ) -> str:
-        """Start a workflow as the web does; gives back its id."""
+        """Start a workflow as the web does, but for its messages where those are not to be sent; gives back its id."""
         started = start(self.ledger, definition, Start(context=context or {}, key=key, body_hashes=("same",)))
-        Dispatch(self.step_task, at_once=at_once)(started.publication)
+        if send:
+            Dispatch(self.step_task, at_once=at_once)(started.publication)
         return started.workflow_id
 
     def control(self, workflow_id: str, verb: str, **options: bool) -> None:
@@ -129,6 +136,10 @@ class Installation:
         lines = [*map(str, rows), f"now {now}", f"workers {alive}", *map(str, self.events(workflow_id)[-20:])]
         logs = [path.read_text()[-2000:] for path in self.folder.glob("worker-*.log")]
         return "\n".join([*lines, *logs])
+
+    def log(self) -> str:
+        """What the workers have said until now."""
+        return "".join(path.read_text() for path in sorted(self.folder.glob("worker-*.log")))
 
     def row(self, workflow_id: str) -> Mapping[str, Json]:
         """The workflow's row as it stands."""

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
+from orchestrator.ledger.tables import definitions
 from tests.servers import RedisServer
 from tests.system.installation import Installation, definition, installed, until
 from tests.system.services import Reply, Services
@@ -109,3 +111,25 @@ def test_what_merely_queues_is_not_sent_again(own: Installation, services: Servi
     resent = sum(event["type"] == "step.resent" for workflow in workflows for event in own.events(workflow))
     assert resent == 0
     assert len(services.books) == 4 * AT_ONCE
+
+
+@pytest.mark.slow
+def test_what_this_release_cannot_read_is_left_to_a_newer_one(own: Installation, services: Services) -> None:
+    """Beside a newer release this worker takes some of its messages: nothing is failed, called or lost by that."""
+    flow = definition(services.url, CHAIN)
+    workflow = own.start(flow)
+    assert own.wait(workflow)["status"] == "completed"
+    newer = definition(services.url, {**CHAIN, "payment": {"next": ["shipment"], "retries": 7}})
+    paused = own.start(newer, send=False)
+    with own.database.transaction() as connection:
+        row = definitions.c.version == newer.version
+        connection.execute(update(definitions).where(row).values(document={**newer.document, "news": 1}))
+    own.send_again(paused, "payment")
+    own.send_again(paused, "payment")
+    until(lambda: "left to" in own.log(), 20, "the worker to say so")
+    assert own.row(paused)["status"] == "running"
+    assert own.steps(paused)["payment"]["status"] == "pending"
+    with own.database.transaction() as connection:
+        connection.execute(update(definitions).where(row).values(document=newer.document))
+    assert own.wait(paused, seconds=90)["status"] == "completed"
+    assert set(services.keys().values()) == {1}
