@@ -9,6 +9,8 @@ from pathlib import Path
 ROOM = "4g"
 """What it may hold while it is not full: memory is used only for what is written."""
 
+TRIES = 100
+
 
 def possible() -> str | None:
     """Why there can be none here; None where there can."""
@@ -25,7 +27,8 @@ class SmallDisk:
 
     def __enter__(self) -> "SmallDisk":
         self.folder.mkdir(parents=True)
-        self._mount("-t", "tmpfs", "-o", f"size={ROOM},mode=755", "tmpfs", str(self.folder))
+        command = ["mount", "-t", "tmpfs", "-o", f"size={ROOM},mode=755", "tmpfs", str(self.folder)]
+        subprocess.run(command, check=True)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -33,12 +36,17 @@ class SmallDisk:
 
     def fill(self) -> None:
         """From now on it holds what it holds."""
-        used = shutil.disk_usage(self.folder).used
-        self._mount("-o", f"remount,size={used}", str(self.folder))
+        for _ in range(TRIES):
+            used = shutil.disk_usage(self.folder).used
+            # Refused where somebody has written more in between.
+            if self._remounted(used):
+                return
+        raise RuntimeError(f"{self.folder} is written to too fast to be filled")
 
     def free(self) -> None:
         """There is room again."""
-        self._mount("-o", f"remount,size={ROOM}", str(self.folder))
+        assert self._remounted(ROOM), f"{self.folder} cannot be enlarged"
 
-    def _mount(self, *arguments: str) -> None:
-        subprocess.run(["mount", *arguments], check=True)
+    def _remounted(self, size: int | str) -> bool:
+        command = ["mount", "-o", f"remount,size={size}", str(self.folder)]
+        return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0
