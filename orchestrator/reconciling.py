@@ -18,6 +18,10 @@ log = logging.getLogger("orchestrator")
 LONGEST = 60.0
 """Seconds that a queued step is put off at most."""
 
+JUST_TAKEN = 2.0
+"""Seconds: a message that was sent so little before the oldest in the queue was taken just now, maybe by another worker
+that has not claimed its step yet."""
+
 LEFT = 10.0
 """Seconds for which others may look at what this worker cannot: several rounds of theirs."""
 
@@ -123,6 +127,7 @@ def _merely_queued(ledger: Ledger, queue: Queue, found: Due) -> set[Look]:
     waiting_since, now = first_sent(ledger, oldest)
     passed_over = {look for look in found.sent if (look.workflow_id, look.step) in set(in_hand)}
     if waiting_since is not None:
-        put_off(ledger, min(max(GRACE, 3 * (now - waiting_since)), LONGEST), sent_since=waiting_since)
-        passed_over |= {look for look, sent in found.sent.items() if sent >= waiting_since}
+        since = waiting_since - JUST_TAKEN
+        put_off(ledger, min(max(GRACE, 3 * (now - waiting_since)), LONGEST), sent_since=since)
+        passed_over |= {look for look, sent in found.sent.items() if sent >= since}
     return passed_over
