@@ -15,7 +15,7 @@ MOST_MILLISECONDS = 1_000.0
 """Of CPU a minute that the reconciler may use for what is not due."""
 
 WOKEN = 5_000
-LOOK_SECONDS = 60.0
+LOOK_SECONDS = 30.0
 
 
 def measure(place: Place, count: int) -> list[str]:
