@@ -7,10 +7,16 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from orchestrator.ledger.engine import Database
 from orchestrator.ledger.migrating import migrate
 from tests.servers import Databases, PostgresServer, RedisServer
+
+
+# How fast a machine draws examples is no property of the code.
+settings.register_profile("any machine", suppress_health_check=[HealthCheck.too_slow], deadline=None)
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

@@ -413,7 +413,7 @@ class World:
             )
         if done:
             self.books.charge(step.name, f"{step.name}/{step.key_round}", Behaviour.OK)
-        question = Question("http://services.example/job", ours=True, errors=step.memo["errors"])
+        question = Question("http://services.example/job", ours=True, errors=(step.memo or {"errors": 0})["errors"])
         own = self.definition.steps[step.name]
         outcome, question = asked(answer, own, question, now=self.now, share=0.5, scope={})
         memo = {"asked": times, "errors": question.errors}
