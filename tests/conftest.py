@@ -13,7 +13,6 @@ from orchestrator.ledger.engine import Database
 from orchestrator.ledger.migrating import migrate
 from tests.servers import Databases, PostgresServer, RedisServer
 
-
 # How fast a machine draws examples is no property of the code.
 settings.register_profile("any machine", suppress_health_check=[HealthCheck.too_slow], deadline=None)
 settings.load_profile("any machine")
