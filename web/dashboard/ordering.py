@@ -10,6 +10,8 @@ from orchestrator.errors import Conflict, OrchestratorError, StartKeyReused, Una
 from orchestrator.ledger.orders import order
 from orchestrator.ledger.orders import rerun as copied
 from orchestrator.moves.move import Control
+from web import approving
+from web.approving import LONGEST_COMMENT
 from web.guarding import actor
 from web.parts import parts
 from web.problems import answer_to
@@ -51,6 +53,18 @@ def _rerun(workflow_id: UUID) -> str:
     parts().publish(new.publication)
     flash(f"A fresh copy of {workflow_id}.", "done")
     return new.workflow_id
+
+
+@bp.post("/workflows/<uuid:workflow_id>/steps/<path:step>/<any(approve, reject):decision>")
+def decided(workflow_id: UUID, step: str, decision: str) -> Response:
+    """Approve or reject a step that waits for it, with the comment of the form, and show the workflow."""
+    said = request.form.get("comment", "").strip()[:LONGEST_COMMENT] or None
+    try:
+        approving.decided(workflow_id, step, said, approved=decision == "approve")
+        flash(f"{step} is {'approved' if decision == 'approve' else 'rejected'}.", "done")
+    except (Conflict, Unavailable) as error:
+        flash(told_of(error), "problem")
+    return redirect(url_for("dashboard.workflow.shown", workflow_id=workflow_id), 303)
 
 
 def told_of(error: OrchestratorError) -> str:

@@ -12,7 +12,7 @@ from orchestrator.api_keys import Scope
 from orchestrator.definition import Definition
 from orchestrator.jsontype import Json
 from orchestrator.ledger.views import definition_of, events_page, pulse, why, workflow_view
-from orchestrator.states import FINAL, WorkflowStatus
+from orchestrator.states import FINAL, Waiting, WorkflowStatus
 from web.dashboard.diagram import drawings, layers
 from web.dashboard.gantt import Gantt, gantt
 from web.dashboard.pages import page
@@ -56,6 +56,7 @@ def shown(workflow_id: UUID) -> Response:
         final=WorkflowStatus(view["status"]) in FINAL,
         why=why(ledger, key),
         orders=_orders(view) if may(Scope.OPERATE) else [],
+        approvals=_to_decide(view) if may(Scope.OPERATE) else [],
         once=token_urlsafe(12),
         drawings=drawings(definition, states),
         layers=[] if drawings(definition, states) else layers(definition.graph, states),
@@ -98,6 +99,11 @@ def _gantt(view: Json, events: Sequence[Json], definition: Definition) -> Gantt:
         return gantt(view, events, definition.graph.predecessors, now)
     telling = sorted(view["steps"], key=lambda step: _UNSETTLED.get(step["status"], 3 if step["startedAt"] else 4))
     return gantt({**view, "steps": telling[:MOST_LANES]}, (), definition.graph.predecessors, now)
+
+
+def _to_decide(view: Mapping[str, Json]) -> list[Json]:
+    """The steps that wait for a person's approval."""
+    return [step for step in view["steps"] if step["waitingFor"] == Waiting.APPROVAL]
 
 
 def _orders(view: Mapping[str, Json]) -> list[str]:

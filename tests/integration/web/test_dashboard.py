@@ -11,7 +11,9 @@ import pytest
 from werkzeug.test import TestResponse
 
 from orchestrator.ledger.starting import Start, start
+from orchestrator.outcome import Parked
 from orchestrator.reading import read_document
+from orchestrator.states import Waiting
 from tests.integration.web.desk import BUSY, ORDER, REFUSED, Desk
 from web.dashboard.streaming import MOST_STREAMS
 
@@ -183,6 +185,25 @@ def test_buttons_do_what_the_api_does_and_show_its_answers(desk: Desk) -> None:
     assert "fresh copy" in copy.text
     assert press(desk, workflow, "rerun", once="a-key").request.path == copy.request.path
     assert desk.client.post(f"/workflows/{workflow}/destroy", data={"token": "x"}).status_code in (403, 404)
+
+
+def test_a_person_decides_with_a_comment_and_the_second_one_is_told(desk: Desk) -> None:
+    """Approve and reject stand where a step waits for it, with what the definition says to the person."""
+    steps = {"check": {"approval": {"timeout": "1d", "message": "Send 5 <b>rows</b>?"}}}
+    answer = desk.post("/api/workflows", {"definition": {"type": "export", "steps": steps}, "context": {}})
+    workflow = answer.json["workflowId"]
+    assert "Decide check" not in page(desk, f"/workflows/{workflow}")
+    desk.make(workflow, "check", Parked(Waiting.APPROVAL, 86_400, memo={"message": "Send 5 <b>rows</b>?"}))
+    shown = page(desk, f"/workflows/{workflow}")
+    assert "Decide check" in shown
+    assert "Send 5 &lt;b&gt;rows&lt;/b&gt;?" in shown
+    assert "check is approved" in press(desk, workflow, "steps/check/approve", comment=" looks right ").text
+    [decided] = [
+        event for event in desk.get(f"/api/workflows/{workflow}/events")["events"] if event["type"] == "step.completed"
+    ]
+    assert decided["details"]["comment"] == "looks right"
+    assert "409 Conflict" in press(desk, workflow, "steps/check/reject").text
+    assert desk.show(workflow)["status"] == "completed"
 
 
 def test_retry_goes_on_from_what_failed(desk: Desk) -> None:
