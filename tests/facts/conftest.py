@@ -126,7 +126,7 @@ def one_fragment(after: Mapping[str, str]) -> Fragment:
 def broker(server_folder: Path) -> Iterator[RedisServer]:
     """A Redis for the facts alone."""
     folder = server_folder / "facts"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)  # packages are begun more than once where tests are spread over processes
     server = RedisServer(folder)
     try:
         server.start()

@@ -28,7 +28,7 @@ def services(_server: Services) -> Services:
 def _broker(server_folder: Path) -> Iterator[RedisServer]:
     """A Redis of the shared installations: the session's is emptied by whoever asks for it."""
     folder = server_folder / "system"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)  # packages are begun more than once where tests are spread over processes
     server = RedisServer(folder)
     try:
         server.start()
