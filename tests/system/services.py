@@ -101,6 +101,10 @@ class Services:
         """How often each idempotency key came."""
         return Counter(call.key for call in self.books)
 
+    def reached(self, service: str) -> bool:
+        """Whether a request has come to it, answered or not."""
+        return any(name == service for _, name in self._seen)
+
     def of(self, service: str) -> list[Call]:
         """The requests that one service got."""
         return [call for call in self.books if call.service == service]

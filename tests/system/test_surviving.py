@@ -44,7 +44,7 @@ def test_a_worker_killed_in_mid_call_is_replaced_and_its_step_called_again_with_
     """The step is taken over from the dead worker; nothing waits for its long lease."""
     services.answer(payment=[Reply(delay=60), Reply(body={"ok": True})])
     workflow = own.start(definition(services.url, CHAIN))
-    until(lambda: own.steps(workflow)["payment"]["status"] == "running", 10, "the payment to be called")
+    until(lambda: services.reached("payment"), 10, "the payment to be called")
     kill(own.workers[0].pid)
     killed = time.monotonic()
     own.add_worker()
