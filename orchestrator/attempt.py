@@ -3,6 +3,7 @@
 import logging
 import random
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -180,8 +181,11 @@ def _safely(bench: Bench, materials: Materials, still_ours: Holds) -> tuple[Outc
     try:
         return outcome_of(materials, bench, still_ours)
     except Exception as error:
-        log.exception("an attempt of %s ended unexpectedly", materials.step.name)
-        reason = StepError("internal", f"the worker could not make the call, or not understand it: {error!r}"[:300])
+        # Its kind and its place only: the text of an error may hold what a field or a secret held.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        what = f"{type(error).__name__} in {place.name}, line {place.lineno}"
+        log.error("an attempt of %s ended unexpectedly: %s", materials.step.name, what)
+        reason = StepError("internal", f"the worker could not make the call, or not understand it: {what}")
         return Failed(reason, Effect.UNKNOWN, retryable=materials.call.idempotent), NO_CALL
 
 

@@ -86,6 +86,21 @@ def test_no_error_shows_what_a_field_held() -> None:
     assert CARD not in str(raised.value)
 
 
+def test_an_error_that_nobody_expected_settles_the_step_and_does_not_show_its_text(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What an exception says may be what a field held: neither the ledger nor the log is given it."""
+
+    def break_down(*_: object) -> None:
+        raise RuntimeError(CARD)
+
+    monkeypatch.setattr("orchestrator.attempt.request_for", break_down)
+    failed = attempted(of(StepState("charge")))
+    assert failed.effect is Effect.UNKNOWN
+    assert "RuntimeError in break_down" in failed.error.message
+    assert CARD not in failed.error.message + caplog.text
+
+
 def test_a_condition_that_is_none_does_not_show_its_value() -> None:
     """`when: ${context.card}` is how one says, wrongly, that there is a card."""
     failed = attempted(of(StepState("charge"), when="${context.card}"))
