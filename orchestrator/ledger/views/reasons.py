@@ -128,6 +128,23 @@ _WAITED_FOR = {
 }
 
 
+_WAITED_FOR_OTHERS = {
+    Waiting.LIMIT: (
+        "its turn: as many calls are made, or were begun, as its limit allows",
+        "the end of another call, which wakes the step that waited longest; or a higher limit",
+    ),
+    Waiting.CHILD: (
+        "the end of the workflow that it started (its childId)",
+        "that workflow's end: ask why it is not moving; cancel ends both",
+    ),
+    Waiting.CIRCUIT: (
+        "its service to recover: the circuit is open, as calls to it failed",
+        "a probe that succeeds, which is made by itself; or `orchestrator limits close`",
+    ),
+}
+"""What others bring about, at no time that is known."""
+
+
 def _of_step(standing: Standing, step: StepState) -> Reason:
     match step.status:
         case StepStatus.RUNNING:
@@ -141,28 +158,13 @@ def _of_step(standing: Standing, step: StepState) -> Reason:
                 step.name,
                 step.wake_at,
             )
-        case StepStatus.WAITING if step.waiting_for == Waiting.LIMIT:
-            return Reason(
-                "its turn: as many calls are made, or were begun, as its limit allows",
-                "the end of another call, which wakes the step that waited longest; or a higher limit",
-                step.name,
-            )
-        case StepStatus.WAITING if step.waiting_for == Waiting.CHILD:
-            return Reason(
-                "the end of the workflow that it started (its childId)",
-                "that workflow's end: ask why it is not moving; cancel ends both",
-                step.name,
-            )
+        case StepStatus.WAITING if step.waiting_for in _WAITED_FOR_OTHERS:
+            what, change = _WAITED_FOR_OTHERS[Waiting(step.waiting_for)]
+            return Reason(what, change, step.name)
         case StepStatus.WAITING if step.waiting_for == Waiting.TASK:
             return Reason(
                 f"the end of the Celery task that attempt {step.attempts} sent",
                 "the worker of that task's queue; or the step's time-out",
-                step.name,
-            )
-        case StepStatus.WAITING if step.waiting_for == Waiting.CIRCUIT:
-            return Reason(
-                "its service to recover: the circuit is open, as calls to it failed",
-                "a probe that succeeds, which is made by itself; or `orchestrator limits close`",
                 step.name,
             )
         case StepStatus.WAITING if step.waiting_for == START:
