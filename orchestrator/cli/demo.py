@@ -1,4 +1,4 @@
-"""`orchestrator demo`: a whole installation in a temporary folder, and the two bundled workflows run on it."""
+"""`orchestrator demo`: a whole installation in a temporary folder, and the bundled workflows run on it."""
 
 import os
 import shutil
@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from orchestrator.cli.exits import FAILED, OK
+from orchestrator.demo.guarded import SECRETS
 from orchestrator.errors import OrchestratorError, Unavailable
 from orchestrator.keeper import Program
 from orchestrator.settings import PREFIX, Settings, bundled
@@ -26,11 +27,12 @@ START_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Site:
-    """Where the demo's servers are."""
+    """Where the demo's servers are, and whether they are to have the examples besides the two bundled workflows."""
 
     folder: Path
     web_port: int
     services_port: int
+    examples: bool
 
     @property
     def web(self) -> str:
@@ -42,28 +44,44 @@ class Site:
         """The example services."""
         return f"http://{HOST}:{self.services_port}"
 
+    @property
+    def definitions(self) -> Path:
+        """The folder of definitions."""
+        return self.folder / "workflows" if self.examples else bundled("workflows")
+
+    def lay_out(self) -> None:
+        """Put the examples beside the bundled definitions: they start each other."""
+        if self.examples:
+            self.definitions.mkdir()
+            for path in [*bundled("workflows").glob("*.yaml"), *(bundled("workflows") / "examples").glob("*.yaml")]:
+                shutil.copy(path, self.definitions)
+
     def environment(self) -> dict[str, str]:
         """This process's environment, with the demo's settings in the place of any that were made for another use."""
         ours = {
             "DATA": str(self.folder),
-            "DEFINITIONS": str(bundled("workflows")),
+            "DEFINITIONS": str(self.definitions),
+            "PUBLIC_URL": self.web,
             "VAR_SERVICES_URL": self.services,
+            **{f"SECRET_{name}": value for name, value in SECRETS.items()},
             "ALLOW_HOSTS": HOST,
             "CONCURRENCY": "20",
             "PROCESSES": "2",
         }
-        others = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+        others = {name: value for name, value in os.environ.items() if not name.startswith((PREFIX, "CELERY_"))}
         return {**others, "PYTHONUNBUFFERED": "1", **{PREFIX + name: value for name, value in ours.items()}}
 
 
 @click.command()
 @click.option("--serve", is_flag=True, help="Leave everything up afterwards, to be tried by hand.")
+@click.option("--examples", is_flag=True, help="Run each of the examples as well; takes half a minute more.")
 @click.option("--port", type=click.IntRange(1, 65_535), help="Port of the API: 8000, or a free one where it is taken.")
-def demo(serve: bool, port: int | None) -> None:
+def demo(serve: bool, examples: bool, port: int | None) -> None:
     """Run the two bundled workflows on real servers, here and now, and show what happens.
 
     A Redis, a web process, two workers and example services are started, with a ledger in a temporary folder; all of it
-    is gone afterwards. Exit status 0 only if every workflow ended as it must.
+    is gone afterwards. Exit status 0 only if every workflow ended as it must. What is left up by --serve has the
+    examples too, ready to be started: callbacks, approvals, lists, child workflows, a Celery task, a schedule and more.
     """
     from orchestrator.cli.demo_runs import invite, tell_stories
     from orchestrator.cli.printing import console
@@ -75,10 +93,11 @@ def demo(serve: bool, port: int | None) -> None:
         _folder() as folder,
         out.status("starting Redis, a web process, two workers and example services …") as spinner,
     ):
-        site = Site(folder, web_port, _free_port())
+        site = Site(folder, web_port, _free_port(), examples or serve)
+        site.lay_out()
         with _stages(site) as stages, Supervisor(stages, logs=folder / "logs") as supervisor:
             spinner.stop()
-            sound = tell_stories(out, site.web, site.services, time.monotonic() - began)
+            sound = tell_stories(out, site.web, site.services, time.monotonic() - began, more=examples)
             if serve:
                 invite(out, site.web, site.services)
                 with suppress(KeyboardInterrupt):
@@ -108,6 +127,7 @@ def _stages(site: Site) -> Iterator[list[list[Program]]]:
                 programs.services(HOST, site.services_port, environment),
                 programs.web(HOST, site.web_port, environment),
                 *programs.workers(settings, environment, ready),
+                *([programs.shop(environment)] if site.examples else []),
             ],
         ]
 

@@ -33,6 +33,11 @@ def services(host: str, port: int, environment: Mapping[str, str]) -> Program:
     return Program("services", command, environment, ready=lambda: answers(url), grace=5)
 
 
+def shop(environment: Mapping[str, str]) -> Program:
+    """The demo's Celery worker of somebody else; nothing waits for it, as its messages do."""
+    return Program("shop", [*PYTHON, "orchestrator.demo.shop"], environment, grace=5)
+
+
 def _with_own_port(settings: Settings, environment: Mapping[str, str], number: int) -> Mapping[str, str]:
     """Several processes cannot share the port for metrics: each takes the one after its neighbour's."""
     if settings.metrics_port is None:

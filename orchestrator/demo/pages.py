@@ -13,7 +13,9 @@ _SIGNS = {"booked": ("done", "green"), "replayed": ("knew the key: not done agai
 
 
 def curl(url: str, context: Json) -> str:
-    """The call as one would type it."""
+    """The call as one would type it; with None for the context it has no body."""
+    if context is None:
+        return f"curl -X POST {url}"
     body = shlex.quote(json.dumps(context, ensure_ascii=False))
     return f"curl {url} -H 'Content-Type: application/json' -d {body}"
 
@@ -37,7 +39,8 @@ def balance(books: Mapping[str, Sequence[Json]]) -> str:
     charges = [amount for amount in amounts if amount > 0]
     refunds = [amount for amount in amounts if amount < 0]
     return (
-        f"{len(charges)} charges of {sum(charges):.2f}, {len(refunds)} refund of {-sum(refunds):.2f}: "
+        f"{len(charges)} charges of {sum(charges):.2f}, {len(refunds)} refund{'s'[len(refunds) == 1 :]} of "
+        f"{-sum(refunds):.2f}: "
         f"the till holds {sum(amounts):.2f}"
     )
 

@@ -1,7 +1,8 @@
-"""The example services as one small Flask app: payment, shipping, e-mail, accounts.
+"""The example services as one small Flask app: payment, shipping, e-mail, accounts, reports, a bank, a journal.
 
 They are other people's services, played for the demo; that is why Flask is used here, outside `web`. Each endpoint is
-`POST /api/steps/<name>`. `GET /books` shows what was done, `PUT /faults` makes endpoints fail.
+`POST /api/steps/<name>`. `GET /books` shows what was done, `PUT /faults` makes endpoints fail, and webhooks may be sent
+to `/hooks/<name>`.
 
 Run them with `python -m orchestrator.demo.services --port 9000`.
 """
@@ -15,26 +16,39 @@ from flask import Blueprint, Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from orchestrator.demo.books import Books, Caller, KeyReused
+from orchestrator.demo.books import Booking, Books, Caller, KeyReused
 from orchestrator.demo.faults import Faults, Misbehaviour
+from orchestrator.demo.guarded import LIFE, Tokens
+from orchestrator.demo.later import Reports, tell_later
 from orchestrator.demo.steps import ENDPOINTS, Endpoint, Order, Refused
 from orchestrator.errors import FaultyInput, Unavailable
 from orchestrator.jsontype import Json
 from orchestrator.supervisor import check_port
+
+HOOKS = "shop"
+"""Whose book the webhooks are noted in."""
+
+_SERVICES = (*dict.fromkeys(endpoint.service for endpoint in ENDPOINTS.values()), HOOKS)
 
 
 def create_app(pace: float = 1.0) -> Flask:
     """The app with books of its own. `pace` multiplies the usual delays; 0 answers at once."""
     app = Flask(__name__)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
-    books, faults = Books(), Faults(ENDPOINTS)
+    books, faults, reports, tokens = Books(), Faults(ENDPOINTS), Reports(pace), Tokens()
 
     @app.post("/api/steps/<name>")
     def step(name: str) -> tuple[Response, int]:
         endpoint = ENDPOINTS.get(name)
         if endpoint is None:
             return _error(404, f"no such endpoint: {name}; there are {', '.join(ENDPOINTS)}")
-        return _serve(name, endpoint, books, faults.take(name), pace)
+        if endpoint.guard is not None and not tokens.let_in(endpoint.guard, request.headers):
+            return _error(401, f"{name} does not know who you are: a {endpoint.guard} is wanted")
+        answered, status = _serve(name, endpoint, books, faults.take(name), pace)
+        if status == 200 and endpoint.later is not None:
+            status = 202
+            _promise(endpoint.later, answered, reports, pace)
+        return answered, status
 
     @app.get("/")
     def index() -> Response:
@@ -46,7 +60,47 @@ def create_app(pace: float = 1.0) -> Flask:
 
     app.register_blueprint(_book_pages(books))
     app.register_blueprint(_fault_pages(faults))
+    app.register_blueprint(_other_pages(books, reports, tokens))
     return app
+
+
+def _promise(later: str, answered: Response, reports: Reports, pace: float) -> None:
+    """Say where to ask for what was begun, or tell the caller by oneself."""
+    given = answered.get_json()
+    if later == "asked":
+        answered.headers["Location"] = f"/reports/{given['reportId']}"
+        reports.begin(given["reportId"])
+    elif url := request.headers.get("X-Callback-Url"):
+        payload = {"workflowId": request.headers.get("X-Workflow-Id"), "step": request.headers.get("X-Step")}
+        told = {"payload": payload, "result": given}
+        tell_later(url, request.headers.get("X-Callback-Token", ""), told, seconds=pace)
+
+
+def _other_pages(books: Books, reports: Reports, tokens: Tokens) -> Blueprint:
+    bp = Blueprint("others", __name__)
+
+    @bp.get("/reports/<report>")
+    def how_a_report_stands(report: str) -> Response | tuple[Response, int]:
+        found = reports.state(report)
+        return _error(404, f"no such report: {report}") if found is None else jsonify(found)
+
+    @bp.post("/oauth/token")
+    def granted() -> Response | tuple[Response, int]:
+        token = tokens.grant(request.authorization, request.form)
+        if token is None:
+            return jsonify({"error": "invalid_client"}), 401
+        return jsonify({"access_token": token, "token_type": "Bearer", "expires_in": LIFE})
+
+    @bp.post("/hooks/<name>")
+    def told(name: str) -> tuple[str, int]:
+        said = request.get_json(force=True, silent=True)
+        about = said.get("data") if isinstance(said, dict) else None
+        workflow_id = about.get("workflowId") if isinstance(about, dict) else None
+        caller = Caller(HOOKS, f"hook-{name}", workflow_id, request.headers.get("webhook-id"))
+        books.once(caller, said, lambda: Booking(None))
+        return "", 204
+
+    return bp
 
 
 def _book_pages(books: Books) -> Blueprint:
@@ -54,12 +108,11 @@ def _book_pages(books: Books) -> Blueprint:
 
     @bp.get("/books")
     def all_books() -> Response:
-        services = dict.fromkeys(endpoint.service for endpoint in ENDPOINTS.values())
-        return jsonify({service: books.entries(service) for service in services})
+        return jsonify({service: books.entries(service) for service in _SERVICES})
 
     @bp.get("/books/<service>")
     def one_book(service: str) -> Response | tuple[Response, int]:
-        if service not in {endpoint.service for endpoint in ENDPOINTS.values()}:
+        if service not in _SERVICES:
             return _error(404, f"no such service: {service}")
         return jsonify(books.entries(service))
 

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from orchestrator.demo.books import Booking, Books
 from orchestrator.jsontype import Json
@@ -139,13 +140,63 @@ def deprovision_account(order: Order) -> Booking:
     return Booking({"accountIds": accounts, "closed": True}, {"undoes": accounts})
 
 
+def due_invoices(order: Order) -> Booking:
+    """The invoices that are due in a month: always the same three."""
+    month = order.text("month")
+    invoices = [{"customer": f"cus-{number}", "amount": 10.0 * number} for number in (1, 2, 3)]
+    return Booking({"month": month, "invoices": invoices}, {"month": month})
+
+
+def make_report(order: Order) -> Booking:
+    """Begin to make a report; `orchestrator.demo.later` says when it is there."""
+    report = _reference("REP")
+    return Booking({"reportId": report}, {"reportId": report, "month": order.text("month")})
+
+
+def deliver_report(order: Order) -> Booking:
+    """Take a report over; what came of it is said later, to who called."""
+    receipt = _reference("RCP")
+    return Booking({"receipt": receipt}, {"receipt": receipt, "month": order.text("month")})
+
+
+def recall_report(order: Order) -> Booking:
+    """Take a delivery back."""
+    receipts = [delivery["receipt"] for delivery in order.to_undo("deliver-report", "receipt")]
+    return Booking({"receipts": receipts}, {"undoes": receipts})
+
+
+def pay_supplier(order: Order) -> Booking:
+    """Transfer `amount` to a supplier."""
+    payment = _reference("PAY")
+    noted = {"paymentId": payment, "to": order.text("supplier"), "paid": _amount(order)}
+    return Booking({"paymentId": payment}, noted)
+
+
+def reclaim_payment(order: Order) -> Booking:
+    """Ask for a transfer back."""
+    payments = [payment["paymentId"] for payment in order.to_undo("pay-supplier", "paymentId")]
+    return Booking({"paymentIds": payments}, {"undoes": payments})
+
+
+def note_payment(order: Order) -> Booking:
+    """Write a payment into the journal."""
+    entry = _reference("ENT")
+    return Booking({"entryId": entry}, {"entryId": entry, "paymentId": order.text("paymentId")})
+
+
 @dataclass(frozen=True)
 class Endpoint:
-    """A service's endpoint: whose it is, what it does, and the seconds that it usually takes."""
+    """A service's endpoint: whose it is, what it does, and the seconds that it usually takes.
+
+    Where it is `later`, the answer is a 202, and `orchestrator.demo.later` says what comes after that. `guard` says
+    what a caller must show.
+    """
 
     service: str
     perform: Callable[[Order], Booking]
     takes: float
+    later: Literal["asked", "called back"] | None = None
+    guard: Literal["token", "key"] | None = None
 
 
 ENDPOINTS = {
@@ -158,6 +209,13 @@ ENDPOINTS = {
     "cancel-shipment": Endpoint("shipping", cancel_shipment, 0.2),
     "send-confirmation": Endpoint("email", send_mail, 0.2),
     "send-welcome": Endpoint("email", send_mail, 0.2),
+    "due-invoices": Endpoint("accounts", due_invoices, 0.1),
+    "make-report": Endpoint("reports", make_report, 0.1, later="asked"),
+    "deliver-report": Endpoint("reports", deliver_report, 0.1, later="called back"),
+    "recall-report": Endpoint("reports", recall_report, 0.1),
+    "pay-supplier": Endpoint("bank", pay_supplier, 0.3, guard="token"),
+    "reclaim-payment": Endpoint("bank", reclaim_payment, 0.2, guard="token"),
+    "note-payment": Endpoint("journal", note_payment, 0.1, guard="key"),
 }
 
 

@@ -11,7 +11,8 @@ class Story:
     """One run: what the reader is told, what is sent where, how services misbehave meanwhile, and the end.
 
     `attempts` are those that steps must have needed; `booked` says how often each service must have done its work for
-    this workflow.
+    this workflow; `approve` names a step that the demo approves once it is waited for. Without `context` the call has
+    no body.
     """
 
     title: str
@@ -23,6 +24,7 @@ class Story:
     booked: Mapping[str, int]
     compensation: str = "none"
     faults: Json = field(default_factory=dict)
+    approve: str | None = None
 
     def surprises(self, workflow: Json, books: Mapping[str, Sequence[Json]]) -> list[str]:
         """What came otherwise than told: empty where all went as it must."""

@@ -18,6 +18,7 @@ import pytest
 
 from orchestrator.cli.asking import answers, ask
 from orchestrator.jsontype import Json
+from orchestrator.reading import read_file
 from tests.servers import RedisServer, free_port, until
 
 ROOT = Path(__file__).parents[2]
@@ -175,6 +176,21 @@ def test_the_demo_runs_anywhere_and_leaves_nothing_behind(shell: Shell) -> None:
     assert "Traceback" not in shell.said
     assert sorted(path.name for path in shell.folder.iterdir()) == sorted([*before, "said.log"])
     assert list((shell.folder / "temporary").iterdir()) == []
+
+
+@pytest.mark.slow
+def test_the_demo_runs_every_example_to_its_end(shell: Shell) -> None:
+    """Callbacks, approvals, polls, timers, lists, children, Celery tasks, auth, schedules, delays, single calls.
+
+    None is forgotten: each definition of the folder is started.
+    """
+    shell.environment["CELERY_BROKER_URL"] = "redis://127.0.0.1:1/0"
+    demo = shell.run("demo", "--examples")
+    assert demo.status == 0, demo.out + demo.err
+    assert "All 11 ended as they must" in demo.out
+    for path in (ROOT / "workflows" / "examples").glob("*.yaml"):
+        if not path.stem.endswith(".tests"):
+            assert f"\n{read_file(path).type}  " in demo.out, path
 
 
 def test_an_interrupted_demo_leaves_nothing_behind(shell: Shell) -> None:

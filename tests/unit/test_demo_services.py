@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from orchestrator.demo.books import Booking, Books, Caller
+from orchestrator.demo.guarded import SECRETS
 from orchestrator.demo.services import create_app
 from orchestrator.demo.steps import ENDPOINTS
 from orchestrator.jsontype import Json
@@ -22,6 +23,13 @@ GOOD: dict[str, Json] = {
     "cancel-shipment": {},
     "send-confirmation": {"email": "ada@example.com", "orderId": "ORD-1"},
     "send-welcome": {"email": "ada@example.com"},
+    "due-invoices": {"month": "2026-01"},
+    "make-report": {"month": "2026-01"},
+    "deliver-report": {"month": "2026-01"},
+    "recall-report": {},
+    "pay-supplier": {"supplier": "Brunel", "amount": 5},
+    "reclaim-payment": {},
+    "note-payment": {"paymentId": "PAY-1"},
 }
 
 
@@ -54,10 +62,41 @@ def world() -> World:
 
 
 def test_every_endpoint_answers(world: World) -> None:
-    """The endpoints of both guides and their undoing accept what they are meant for."""
+    """The endpoints of both guides and of the examples, and their undoing, accept what they are meant for."""
     assert set(GOOD) == set(ENDPOINTS)
     for step, payload in GOOD.items():
-        assert world.call(step, payload).status_code == 200, step
+        wanted = 202 if ENDPOINTS[step].later else 401 if ENDPOINTS[step].guard else 200
+        assert world.call(step, payload).status_code == wanted, step
+
+
+def test_a_guarded_service_wants_a_token_or_a_key(world: World) -> None:
+    """The bank grants one to its client alone; a stranger gets 401, and nothing is booked."""
+    form = {"grant_type": "client_credentials"}
+    assert world.client.post("/oauth/token", data=form, auth=("orders", "guessed")).status_code == 401
+    granted = world.client.post("/oauth/token", data=form, auth=("orders", SECRETS["BANK_CLIENT"])).get_json()
+    shown = {"Authorization": f"Bearer {granted['access_token']}"}
+    for step, headers in (("pay-supplier", shown), ("note-payment", {"X-Api-Key": SECRETS["JOURNAL_KEY"]})):
+        url = f"/api/steps/{step}"
+        assert world.client.post(url, json=GOOD[step], headers=dict.fromkeys(headers, "x")).status_code == 401
+        assert world.client.post(url, json=GOOD[step], headers=headers).status_code == 200
+    assert world.kinds("bank") == world.kinds("journal") == ["booked"]
+
+
+def test_a_report_is_there_once_it_is_made(world: World) -> None:
+    """Where its 202 says; another is none."""
+    begun = world.call("make-report", GOOD["make-report"])
+    assert world.client.get(begun.headers["Location"]).get_json() == {"state": "done", "rows": 1_204}
+    assert world.client.get("/reports/another").status_code == 404
+
+
+def test_a_webhook_that_comes_twice_is_noted_once(world: World) -> None:
+    """In the shop's book, with the workflow that it tells of."""
+    for _ in range(2):
+        world.client.post("/hooks/tasks", json={"data": {"workflowId": "w-9"}}, headers={"webhook-id": "msg-1"})
+    assert [(line["kind"], line["workflowId"]) for line in world.client.get("/books/shop").get_json()] == [
+        ("booked", "w-9"),
+        ("replayed", "w-9"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -271,7 +310,7 @@ def test_books_can_be_read_and_hold_no_card(world: World) -> None:
     """Each line says when, who, which key and how much; a card's number is nowhere."""
     world.call("charge-payment", GOOD["charge-payment"], key="k-1", workflow="w-9")
     books = world.client.get("/books")
-    assert set(books.get_json()) == {"payment", "shipping", "email", "accounts"}
+    assert set(books.get_json()) == {*(endpoint.service for endpoint in ENDPOINTS.values()), "shop"}
     (line,) = books.get_json()["payment"]
     assert line["time"].endswith("Z")
     assert (line["kind"], line["step"], line["key"], line["workflowId"], line["amount"]) == (
