@@ -9,6 +9,7 @@ from orchestrator.errors import NotFound
 from orchestrator.jsontype import Json
 from orchestrator.ledger.views import kept_definition
 from orchestrator.reading import read_definition
+from orchestrator.wants import doubts, unset_variables
 from web.bodies import is_json, text
 from web.parameters import DEFINITION, NONE, query
 from web.parts import parts
@@ -32,10 +33,15 @@ def one(workflow_type: str) -> Response:
 
 @bp.post("/validate")
 def validated() -> Response:
-    """Whether a definition (JSON, or YAML as any other text) is right; a 422 lists every fault with its line."""
+    """Whether a definition (JSON, or YAML as any other text) is right; a 422 lists every fault with its line.
+
+    What is right and may not be meant is told too. Variables are named, never shown.
+    """
     query(NONE)
     definition = read_definition(text(), "definition.json" if is_json() else "definition.yaml")
-    return jsonify({"valid": True, **_brief(definition)})
+    told = doubts(definition)
+    told += [f"{name} is not set where the API runs" for name in unset_variables([definition], parts().settings)]
+    return jsonify({"valid": True, **_brief(definition), "doubts": told})
 
 
 def found(workflow_type: str, version: str | None) -> Definition:

@@ -92,6 +92,12 @@ def _of_ledger(stands: Standing) -> Iterator[Reading]:
     )
     yield Reading("steps_open", f"Steps that are ready, running or waiting, up to {MOST:,}.", stands.steps, "status")
     yield Reading("steps_parked", "Steps that wait in the ledger, by what for.", stands.parked, "waiting_for")
+    yield Reading(
+        "notices_untold",
+        "Notices for ops that their destination would not take, by what becomes of them.",
+        stands.untold,
+        "state",
+    )
     yield Reading("workers_alive", "Worker processes that show signs of life.", {"": stands.workers_alive})
 
 

@@ -283,8 +283,8 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "definitions.validated": Operation(
         "definitions",
-        "Check a definition; every fault with its line",
-        ref("DefinitionBrief"),
+        "Check a definition; every fault with its line, and what is right and may not be meant",
+        ref("DefinitionChecked"),
         body={JSON: ref("Definition"), "application/yaml": {"type": "string"}},
         problems={422: "It has faults; `faults` lists them."},
         scope=Scope.READ,

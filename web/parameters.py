@@ -126,7 +126,16 @@ FILTERS = (
 LISTING = (*FILTERS, _CURSOR, _limit(50, 500))
 ONE = (_chosen("view", "How much is shown.", View),)
 ITEMS = (_chosen("status", "Only items with this status.", StepStatus), _CURSOR, _limit(100, 1000))
-EVENTS = (_CURSOR, _limit(200, 1000))
+EVENTS = (
+    Parameter(
+        "step",
+        "Only what happened to this step, or this item (`send[3]`), and to its undoing.",
+        _text,
+        {"type": "string"},
+    ),
+    _CURSOR,
+    _limit(200, 1000),
+)
 BESIDE = (
     Parameter("delay", "How long to put the start off: seconds, or such as 15m or 30d.", _text, {"type": "string"}),
     Parameter("notBefore", "The time before which nothing is called, with its zone.", _text, _TIME),

@@ -202,6 +202,15 @@ SCHEMAS: dict[str, Json] = {
         reasons=rows(record(step=MAYBE_TEXT, waitsFor=TEXT, until=MAYBE_TIME, whatWouldChangeThat=TEXT)),
     ),
     "DefinitionBrief": record(type=TEXT, version=TEXT, entry=MAYBE_TEXT, description=TEXT, steps=rows(TEXT)),
+    "DefinitionChecked": record(
+        valid={"type": "boolean"},
+        type=TEXT,
+        version=TEXT,
+        entry=MAYBE_TEXT,
+        description=TEXT,
+        steps=rows(TEXT),
+        doubts=rows(TEXT),
+    ),
     "DefinitionDetail": record(
         type=TEXT,
         version=TEXT,

@@ -5,6 +5,7 @@ from uuid import UUID
 from flask import Blueprint, Response, jsonify
 
 from orchestrator.ledger.views import Filters, events_page, items_page, summary_view, why, workflow_view, workflows_page
+from orchestrator.ledger.views.history import Part
 from web.parameters import EVENTS, ITEMS, LISTING, NONE, ONE, View, query
 from web.parts import parts
 
@@ -36,7 +37,8 @@ def one(workflow_id: UUID) -> Response:
 def events(workflow_id: UUID) -> Response:
     """A page of the audit log, oldest first."""
     asked = query(EVENTS)
-    return jsonify(events_page(parts().ledger, str(workflow_id), asked.get("cursor"), asked.get("limit", 200)))
+    part = Part(step=asked.get("step"))
+    return jsonify(events_page(parts().ledger, str(workflow_id), asked.get("cursor"), asked.get("limit", 200), part))
 
 
 @bp.get("/<uuid:workflow_id>/steps/<step>/items")

@@ -47,6 +47,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("notices", schema=None) as batch_op:
         batch_op.create_index(
+            "ix_notices_created_at",
+            ["created_at"],
+            unique=False,
+            postgresql_where=sa.text("told_at IS NULL"),
+            sqlite_where=sa.text("told_at IS NULL"),
+        )
+        batch_op.create_index(
             "ix_notices_destination_due_at",
             ["destination", "due_at"],
             unique=False,

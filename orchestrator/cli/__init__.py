@@ -10,7 +10,7 @@ In reading order:
 - `worker`, `web`, `up`: the processes of an installation, which are `programs` kept `running`;
 - `celery_worker`, `only_ours`: one worker process; `attendance`, `asking`: whether it and the web process are there;
 - `demo`, `demo_runs`: all of it for a newcomer;
-- `definitions`, `known`, `wants`: definitions, and what they want of the environment; `trying`: their test cases;
+- `definitions`, `known`: definitions; `trying`: their test cases;
 - `importing`: those of others;
 - `migrate`;
 - `limits`; `doctor`, which makes the `checks`.

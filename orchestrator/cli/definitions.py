@@ -41,9 +41,9 @@ def validate(files: tuple[Path, ...], as_json: bool) -> None:
 
 
 def _checked(path: Path) -> Iterator[Json]:
-    from orchestrator.cli.wants import doubts, told_of_addresses, unset_variables, withheld_addresses
     from orchestrator.errors import DefinitionError
     from orchestrator.reading import read_file, read_folder
+    from orchestrator.wants import doubts, told_of_addresses, unset_variables, withheld_addresses
 
     try:
         found = read_folder(path).values() if path.is_dir() else [read_file(path)]

@@ -67,7 +67,7 @@ def _show(name: str, line: str) -> None:
 def _tell(settings: Settings, port: int, definitions: Mapping[str, "Definition"]) -> None:
     """Where it listens, what can be started, and what the environment does not say yet."""
     from orchestrator.cli import printing
-    from orchestrator.cli.wants import told_of_addresses, unset_variables, withheld_addresses
+    from orchestrator.wants import told_of_addresses, unset_variables, withheld_addresses
 
     out = printing.console()
     url = f"http://{HOST}:{port}"

@@ -42,9 +42,9 @@ def worker(concurrency: int | None, processes: int | None, celery_options: tuple
 
 
 def _tell(settings: Settings) -> None:
-    from orchestrator.cli.wants import told_of_addresses, unset_variables, withheld_addresses
     from orchestrator.errors import DefinitionError
     from orchestrator.reading import read_folder
+    from orchestrator.wants import told_of_addresses, unset_variables, withheld_addresses
 
     processes = "1 worker process" if settings.processes == 1 else f"{settings.processes} worker processes"
     click.echo(

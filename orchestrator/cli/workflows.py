@@ -69,16 +69,17 @@ def show(workflow_id: str, timeline: bool, as_json: bool) -> None:
 
 @click.command()
 @click.argument("workflow_id")
+@click.option("--step", help="Only what happened to this step, or this item (`send[3]`), and to its undoing.")
 @as_json_option
-def events(workflow_id: str, as_json: bool) -> None:
+def events(workflow_id: str, step: str | None, as_json: bool) -> None:
     """Print a workflow's audit log, oldest first: into a pipe or a file with all its details, as JSON."""
     from orchestrator.cli.opening import opened_ledger
     from orchestrator.cli.printing import tell
     from orchestrator.cli.rendering import events_lines, events_table
-    from orchestrator.ledger.views.history import all_events
+    from orchestrator.ledger.views.history import Part, all_events
 
     with opened_ledger(Settings.from_environment()) as ledger:
-        found = all_events(ledger, workflow_id)
+        found = all_events(ledger, workflow_id, Part(step=step))
     told = {"workflowId": workflow_id, "events": found, "nextCursor": None}
     if as_json or sys.stdout.isatty():
         return tell(told, as_json=as_json, draw=events_table)

@@ -10,7 +10,7 @@ from orchestrator.ledger.book import Ledger, log_all
 from orchestrator.ledger.rows import Rows
 from orchestrator.ledger.tables import events, steps, workflows
 from orchestrator.notice import STUCK
-from orchestrator.states import StepStatus, WorkflowStatus
+from orchestrator.states import StepStatus, Waiting, WorkflowStatus
 from orchestrator.workflow import Workflow
 
 PAGE = 1_000
@@ -87,13 +87,21 @@ _LAST_EVENT = (
 
 
 def _in_its_time(workflow_id: ColumnElement[str]) -> Select[str]:
-    """A call under its lease, a delay, a callback: what has an end that has not come, or none, waits on purpose."""
+    """A call under its lease, a delay, a callback: what has an end that has not come, or none, waits on purpose.
+
+    But for a step that waits for its items: these say for themselves whether they do.
+    """
     return (
         select(steps.c.name)
         .where(
             steps.c.workflow_id == workflow_id,
             steps.c.status.in_([StepStatus.RUNNING.value, StepStatus.WAITING.value]),
             or_(steps.c.wake_at.is_(None), steps.c.wake_at > bindparam("since")),
+            or_(
+                steps.c.status == StepStatus.RUNNING.value,
+                steps.c.waiting_for.is_(None),
+                steps.c.waiting_for != Waiting.ITEMS.value,
+            ),
         )
         .limit(1)
     )

@@ -154,6 +154,12 @@ notices = Table(
 )
 Index("ix_notices_workflow_id", notices.c.workflow_id)
 Index(
+    "ix_notices_created_at",  # which ones nobody was told yet
+    notices.c.created_at,
+    postgresql_where=notices.c.told_at.is_(None),
+    sqlite_where=notices.c.told_at.is_(None),
+)
+Index(
     "ix_notices_destination_due_at",
     notices.c.destination,
     notices.c.due_at,

@@ -3,9 +3,9 @@
 from cryptography.fernet import Fernet
 
 from orchestrator.callbacks import Attempt, Callbacks, Tokens
-from orchestrator.cli.wants import unset_variables
 from orchestrator.reading import read_document
 from orchestrator.settings import Settings
+from orchestrator.wants import unset_variables
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 

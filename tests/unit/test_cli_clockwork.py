@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli.exits import CONFLICT, NOT_FOUND
-from orchestrator.cli.wants import unset_variables
 from orchestrator.reading import read_document
 from orchestrator.settings import Settings
 from orchestrator.signing import secrets_in
+from orchestrator.wants import unset_variables
 from tests.unit.test_cli import Terminal
 
 GREETING = "type: greeting\nsteps: {hello: {targetUrl: 'http://127.0.0.1:9/hello'}}\n"

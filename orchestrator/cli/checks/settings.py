@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from orchestrator.cli.checks.finding import Finding, doubtful, well, wrong
-from orchestrator.cli.wants import unset_variables, withheld_addresses
 from orchestrator.errors import DefinitionError
 from orchestrator.reading import read_folder
 from orchestrator.settings import Settings
+from orchestrator.wants import unset_variables, withheld_addresses
 
 
 def check_settings(settings: Settings) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ searching    the same, of those with a value in a field of their context
 counting     how many workflows stand where
 history      the audit log of a workflow
 reasons      why a workflow is not moving, as a pure function of its rows
+awaited      what is known of the children and limits that its steps wait for
 why          the same, with the rows fetched
 versions     versions of a definition that the ledger keeps
 pulse        whether anything about a workflow has changed

@@ -14,7 +14,8 @@ class Standing:
     """The rows that say why. Times are seconds since 1970.
 
     `steps` are those that run, wait, are due or have failed; `workers` maps the names of the workers that have signed
-    on to the time until which they count as alive.
+    on to the time until which they count as alive; `others` tells, of steps that wait for a child or a limit, how that
+    stands.
     """
 
     status: WorkflowStatus
@@ -26,6 +27,7 @@ class Standing:
     steps: Sequence[StepState] = ()
     errors: Mapping[str, Json] = field(default_factory=dict)
     workers: Mapping[str, float] = field(default_factory=dict)
+    others: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def alive(self) -> int:
@@ -134,7 +136,7 @@ _WAITED_FOR_OTHERS = {
         "the end of another call, which wakes the step that waited longest; or a higher limit",
     ),
     Waiting.CHILD: (
-        "the end of the workflow that it started (its childId)",
+        "the end of the workflow that it started",
         "that workflow's end: ask why it is not moving; cancel ends both",
     ),
     Waiting.CIRCUIT: (
@@ -160,7 +162,8 @@ def _of_step(standing: Standing, step: StepState) -> Reason:
             )
         case StepStatus.WAITING if step.waiting_for in _WAITED_FOR_OTHERS:
             what, change = _WAITED_FOR_OTHERS[Waiting(step.waiting_for)]
-            return Reason(what, change, step.name)
+            told = standing.others.get(step.name)
+            return Reason(what if told is None else f"{what} ({told})", change, step.name)
         case StepStatus.WAITING if step.waiting_for == Waiting.TASK:
             return Reason(
                 f"the end of the Celery task that attempt {step.attempts} sent",

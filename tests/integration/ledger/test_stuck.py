@@ -6,7 +6,7 @@ from orchestrator.keeping_house import Watch
 from orchestrator.ledger.stuck import mark_stuck, stuck_page
 from orchestrator.ledger.tables import notices
 from orchestrator.moves.move import Claim
-from orchestrator.outcome import Failed, StepError
+from orchestrator.outcome import Expanded, Failed, StepError
 from orchestrator.states import Effect, WorkflowStatus
 from tests.integration.ledger.play import Play
 
@@ -65,6 +65,17 @@ def test_what_should_long_have_been_woken_is_stuck(play: Play) -> None:
     play.step(workflow, "only", BUSY)
     play.pass_time(3 * HOUR)
     assert watch(play) == [workflow]
+
+
+def test_a_step_whose_items_do_not_move_is_stuck(play: Play) -> None:
+    """It waits for its items, which is no purpose of its own; while one of them waits on purpose, all is well."""
+    each = {"forEach": {"items": "${context.pin}"}, "retry": {"delay": "2h", "maxDelay": "2h", "jitter": "none"}}
+    still, waiting = play.start({"send": each}), play.start({"send": each})
+    for workflow in (still, waiting):
+        play.step(workflow, "send", Expanded(["a", "b"]))
+    play.step(waiting, "send[0]", BUSY)
+    play.pass_time(HOUR + 10)
+    assert watch(play) == [still]
 
 
 def test_two_workers_that_find_the_same_one_say_it_once(play: Play) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from orchestrator.ledger.notices import GIVE_UP_AFTER, LEASE
 from orchestrator.ledger.tables import notices
+from orchestrator.ledger.views.standing import standing
 from orchestrator.messenger import Messenger
 from orchestrator.telling import SINGLY, Teller
 from tests.integration.ledger.play import DONE, REFUSED, Play
@@ -155,8 +156,10 @@ def test_it_is_given_up_after_a_week_with_its_error_kept(play: Play) -> None:
     play.failed()
     url = f"http://127.0.0.1:{free_port()}/hook"
     tell(play, url)
+    assert standing(play.ledger).untold == {"retrying": 1, "given_up": 0}
     play.pass_time(GIVE_UP_AFTER + 1)
     tell(play, url)
+    assert standing(play.ledger).untold == {"retrying": 0, "given_up": 1}
     [row] = play.rows(notices)
     assert (row["due_at"], row["told_at"], row["attempts"]) == (None, None, 2)
     assert row["error"]

@@ -25,7 +25,8 @@ def test_a_limit_is_set_seen_with_its_usage_and_taken_back(desk: Desk) -> None:
     assert (seen["key"], seen["inUse"], seen["waiting"], seen["state"]) == ("services.example", 1, 1, "closed")
     why = desk.client.get(f"/api/workflows/{ids[1]}/why").json
     assert why is not None
-    assert any("its turn" in one["waitsFor"] for one in why["reasons"])
+    [told] = [one["waitsFor"] for one in why["reasons"] if "its turn" in one["waitsFor"]]
+    assert told.endswith("(services.example: 1 of 1 slots are taken, 0 steps have waited longer)")
     page = desk.client.get("/limits").get_data(as_text=True)
     assert "services.example" in page
     assert "closed" in page

@@ -183,6 +183,7 @@ def test_a_definition_is_checked_as_yaml_or_json(sqlite_desk: Desk) -> None:
     post = sqlite_desk.client.post
     good = post("/api/definitions/validate", data=text, content_type="application/yaml")
     assert (good.status_code, good.json["valid"], good.json["type"]) == (200, True, "subscription")
+    assert "ORCHESTRATOR_VAR_SERVICES_URL is not set where the API runs" in good.json["doubts"]
     assert post("/api/definitions/validate", json=ODD).json["type"] == "odd"
     bad = post("/api/definitions/validate", data="type: x\nsteps:\n  a: {targetUrl: 7, next: [b]}\n")
     assert bad.status_code == 422

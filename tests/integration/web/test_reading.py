@@ -6,13 +6,16 @@ import pytest
 from sqlalchemy import event, text, update
 
 from orchestrator.jsontype import Json
+from orchestrator.ledger.children import child_key
 from orchestrator.ledger.presence import beat
+from orchestrator.ledger.starting import Start, start
 from orchestrator.ledger.tables import workers, workflows
 from orchestrator.moves.move import Settle
 from orchestrator.moves.settling import Settled
-from orchestrator.outcome import Completed, Failed, StepError
-from orchestrator.states import Effect
-from tests.integration.web.desk import BUSY, REFUSED, Desk
+from orchestrator.outcome import Completed, Failed, Parked, StepError
+from orchestrator.reading import read_folder
+from orchestrator.states import Effect, Waiting
+from tests.integration.web.desk import BUSY, ORDER, REFUSED, WORKFLOWS, Desk
 
 PAID = {"orderId": "ORD-789", "receiptUrl": "https://pay/r/1"}
 SHIPPED = {"trackingId": "TRACK-456", "estimatedDelivery": "2026-02-01"}
@@ -203,6 +206,19 @@ def test_events_tell_the_story_in_order(desk: Desk) -> None:
         assert answer.status_code == 400
 
 
+def test_the_events_of_one_step_are_those_of_its_undoing_too(desk: Desk) -> None:
+    """Of a step that was not called there are none, and what is no step is said to be none."""
+    workflow_id = desk.start()
+    desk.complete(workflow_id, payment={"orderId": "o"})
+    desk.make(workflow_id, "shipment", REFUSED)
+    desk.make(workflow_id, "payment:undo", Completed({}, 200))
+    told = desk.get(f"/api/workflows/{workflow_id}/events", step="payment")["events"]
+    assert [event["step"] for event in told] == ["payment", "payment", "payment:undo", "payment:undo"]
+    path, asked = f"/api/workflows/{workflow_id}/events", {"step": "confirmation"}
+    assert all(event["type"] == "step.skipped" for event in desk.get(path, **asked)["events"])
+    assert desk.client.get(path, query_string={"step": "chrage"}).status_code == 404
+
+
 def reasons(desk: Desk, workflow_id: str) -> list[Json]:
     shown: list[Json] = desk.get(f"/api/workflows/{workflow_id}/why")["reasons"]
     return shown
@@ -237,6 +253,22 @@ def test_why_between_two_attempts(desk: Desk) -> None:
     [payment] = reasons(desk, workflow_id)
     assert payment["waitsFor"] == "its next attempt (retry), after attempt 1 ended with: answered 503"
     assert payment["until"] == desk.step(workflow_id, "payment")["wakeAt"]
+
+
+def test_why_with_a_child_says_what_that_waits_for(desk: Desk) -> None:
+    """Down to the service that does not answer."""
+    flow = {"type": "parent", "steps": {"travel": {"workflow": "order-processing", "context": ORDER}}}
+    answer = desk.post("/api/workflows", {"definition": flow, "context": {}})
+    workflow_id = answer.json["workflowId"]  # type: ignore[index]
+    desk.make(workflow_id, "travel", Parked(Waiting.CHILD, seconds=60))
+    definition = read_folder(WORKFLOWS)["order-processing"]
+    child = start(desk.ledger, definition, Start(ORDER, key=child_key(workflow_id, "travel", 0))).workflow_id
+    desk.make(child, "payment", BUSY)
+    [travel] = reasons(desk, workflow_id)
+    assert travel["waitsFor"] == (
+        f"the end of the workflow that it started ({child}: running, payment waits for its next attempt (retry), "
+        "after attempt 1 ended with: answered 503)"
+    )
 
 
 def test_why_when_paused_compensating_and_over(desk: Desk) -> None:
