@@ -5,11 +5,11 @@ from orchestrator.moves.failing import begin_failing, drained
 from orchestrator.moves.items import awaits_items, is_over, item_is_last, stop
 from orchestrator.moves.settling import conclude, fail_for_good, fail_without_call
 from orchestrator.moves.starting import begin
-from orchestrator.moves.timing import overdue
+from orchestrator.moves.timing import deadline_at, earliest, overdue
 from orchestrator.moves.waiting import waited
 from orchestrator.outcome import StepError
 from orchestrator.states import BEGUN, Effect, StepStatus, WorkflowStatus
-from orchestrator.workflow import START, StepState, Workflow
+from orchestrator.workflow import START, StepState, Workflow, step_of
 
 MOST_LOSSES = 3
 """How many workers a step may take with it before it is failed: a call that kills workers must not go on for ever."""
@@ -61,14 +61,13 @@ def lose(workflow: Workflow, step: StepState, now: float) -> None:
 
     The step is called again with the same idempotency key: it costs no retry. Not so a call that is not idempotent, one
     that took several workers with it, or one of a workflow that began to fail: that one has failed, outcome unknown.
-    But the lost call may still act until its time-out, so it is not failed, and thereby undone, before that.
+    But the lost call may still act until its time-out, so it is not failed, and thereby undone, before that; and what
+    may have accepted it, to answer later, until the time for that answer is over.
     """
     workflow.change(step.name)
     asking = step.waiting_for is not None
     again = _may_be_repeated(workflow, step, now)
-    if not (again or workflow.fans_out(step)) and now < (
-        silent_until := (step.attempt_at or now) + workflow.call_of(step).timeout
-    ):
+    if not (again or workflow.fans_out(step)) and now < (silent_until := _may_act_until(workflow, step, now)):
         step.wake_at = silent_until
         workflow.record("step.outwaited", step.name, attempt=step.attempts, worker=step.worker, until=silent_until)
         return
@@ -92,11 +91,22 @@ def lose(workflow: Workflow, step: StepState, now: float) -> None:
         drained(workflow, now)
 
 
+def _may_act_until(workflow: Workflow, step: StepState, now: float) -> float:
+    """Until when a lost attempt may still take effect: as long as it would have been waited for."""
+    begun, own = step.attempt_at or now, workflow.definition.steps[step_of(step.name)]
+    called = begun + workflow.call_of(step).timeout
+    later = own.callback or own.poll
+    if later is None or step.kind.undoes:
+        return called
+    return max(called, earliest(called + later.timeout, deadline_at(workflow, step)) or called)
+
+
 def _may_be_repeated(workflow: Workflow, step: StepState, now: float) -> bool:
+    """To ask how an attempt stands does no harm, whether or not the attempt itself may be made again."""
     ending = workflow.head.ending is not None or item_is_last(workflow, step)
     if not step.kind.undoes and ending and step.waiting_for is None:
         return False
-    harmless = workflow.fans_out(step) or workflow.call_of(step).idempotent
+    harmless = workflow.fans_out(step) or workflow.call_of(step).idempotent or step.waiting_for is not None
     repeatable = harmless and step.losses < MOST_LOSSES
     return repeatable and overdue(workflow, step, now) is None
 

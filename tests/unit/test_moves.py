@@ -3,6 +3,8 @@
 The numbers of the workflow patterns are those of the Workflow Patterns Initiative (workflowpatterns.com).
 """
 
+from typing import Any
+
 import pytest
 
 from orchestrator.definition import Definition
@@ -618,6 +620,45 @@ def test_what_a_lost_call_may_still_do_is_outwaited_before_anything_is_undone() 
     scene.later(10.1)
     assert scene.messages == {"charge:undo"}
     assert scene.play() == "failed, compensation completed"
+
+
+@pytest.mark.parametrize("later", [calls_back(20.0), polls(timeout=20.0)], ids=["callback", "poll"])
+def test_what_may_have_accepted_a_lost_call_is_outwaited_too(later: dict[str, Any]) -> None:
+    """The service may have taken the order just before the worker died: then it acts whenever it comes to it."""
+    scene = Scene(diamond(charge={"compensate": undone(), **later})).behaves("provision", REFUSES)
+    scene.do("validate")
+    scene.begin("charge", "provision")
+    scene.end("provision")
+    scene.crash(scene.in_flight("charge"), again=False)
+    for seconds in (0.0, 10.1):
+        scene.later(seconds)
+        assert scene.messages == set(), "the charge may still be made"
+    scene.later(20.0)
+    assert scene.messages == {"charge:undo"}
+
+
+def test_the_answer_to_a_lost_call_counts_while_it_is_outwaited() -> None:
+    """The undoing need not wait any longer, and it undoes what was done."""
+    scene = Scene(diamond(charge={"compensate": undone(), **calls_back(20.0)})).behaves("provision", REFUSES)
+    scene.do("validate")
+    scene.begin("charge", "provision")
+    scene.end("provision")
+    scene.crash(scene.in_flight("charge"), again=False)
+    scene.later(0.0)
+    assert scene.answer(scene.promises[0]) is Answered.RECORDED
+    assert scene.messages == {"charge:undo"}
+
+
+def test_a_worker_that_is_lost_while_it_asks_is_no_reason_to_give_up_what_was_accepted() -> None:
+    """Not even where the call itself may not be made again: a question does no harm."""
+    scene = Scene(definition("a > b", a={"call": call(idempotent=False), "compensate": undone(), **polls()}))
+    scene.do("a")
+    scene.later(2.1)
+    scene.begin("a")
+    scene.crash(scene.in_flight("a"), again=False)
+    scene.later(0.0)
+    assert scene.messages == {"a"}
+    assert scene.play() == "completed"
 
 
 def test_a_refusal_as_already_under_way_is_waited_out_where_the_outcome_is_unknown() -> None:
