@@ -8,15 +8,19 @@ not undone                failed or cancelled, said to be undone, but the books 
 undone though not done    the other way round
 illegal move              an entry of the audit log that no arrow of the statuses leads to
 start key                 one key, two workflows
+forged                    somebody was believed who may not say how a step ended, or the rightful one was not
+over the limit            more calls at once than a limit, or a list of items, allows
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from orchestrator.workflow import step_of
+from tests.chaos.forms_held import believed, brought_up, crowds, decided
 from tests.chaos.record import Call, Happened, Record, Told
 from tests.chaos.recovery import BOUND, recoveries
-from tests.chaos.replaying import FINAL, UNDO, Replay
+from tests.chaos.replaying import CLOCKS, FINAL, UNDO, Replay
 
 KINDS = (
     "lost",
@@ -27,10 +31,9 @@ KINDS = (
     "undone though not done",
     "illegal move",
     "start key",
+    "forged",
+    "over the limit",
 )
-
-CLOCKS = 0.05
-"""Seconds by which two readings of one clock, one of them in a transaction, may lie the wrong way round."""
 
 
 @dataclass(frozen=True, order=True)
@@ -47,7 +50,8 @@ class Finding:
 
 def check(record: Record) -> list[Finding]:
     """Everything that is wrong."""
-    found = [*_starts(record), *_held_up(record)]
+    found = [*_starts(record), *_held_up(record), *(Finding(*one) for one in crowds(record))]
+    children = record.children()
     for told in record.workflows.values():
         calls = record.of.get(told.id, [])
         sentences = [
@@ -56,6 +60,9 @@ def check(record: Record) -> list[Finding]:
             *_booked(told, calls, record.episodes),
             *_called_rightly(told, calls),
             *_undone(told, calls),
+            *believed(told, [said for said in record.said if said.workflow == told.id]),
+            *decided(told, [one for one in record.decisions if one.workflow == told.id]),
+            *brought_up(told, children),
         ]
         found += [Finding(kind, told.id, sentence) for kind, sentence in sentences]
     return sorted(set(found))
@@ -149,32 +156,31 @@ def _called_rightly(told: Told, calls: list[Call]) -> Sentences:
 
 
 def _must_have_acted(told: Told, step: str) -> Iterator[str]:
-    own = told.definition.steps[step]
+    own = told.definition.steps[step_of(step)]
     if own.join is None:
-        yield from (before for before in own.after if told.steps[before]["status"] == "completed")
+        for before in own.after:
+            yield from (row for row in told.rows_of(before) if told.steps[row]["status"] == "completed")
 
 
 def _undone(told: Told, calls: list[Call]) -> Sentences:
     """What the books have open and should not, and what they closed and should not have."""
-    for name, step in told.definition.steps.items():
-        row = told.steps.get(name)
-        if row is None:
-            continue
-        acts = [call.acted_at for call in calls if call.step == name and call.kind != "undo" and call.acted_at]
-        undos = [call.acted_at for call in calls if call.step == name and call.kind == "undo" and call.acted_at]
-        still_open = bool(acts) and (not undos or max(acts) > max(undos))
-        if told.row["status"] == "completed":
-            if row["status"] == "completed" and (undos or not acts):
-                yield "undone though not done" if undos else "lost", f"{name} completed; done {acts}, undone {undos}"
-            if still_open and step.compensate is not None and _was_replaced(told, name):
-                yield "not undone", f"{name} gave its place to {step.fallback}, but what it did is still there"
-        elif step.compensate is not None and still_open and _should_be_undone(told, name):
-            yield "not undone", f"the workflow {told.row['status']}, but {name} was done and not undone"
+    for step in told.definition.steps:
+        for name in told.rows_of(step):
+            yield from _undone_row(told, step, name, calls)
 
 
-def _was_replaced(told: Told, name: str) -> bool:
-    fallback = told.definition.steps[name].fallback
-    return fallback is not None and told.steps[fallback]["attempts"] > 0
+def _undone_row(told: Told, step: str, name: str, calls: list[Call]) -> Sentences:
+    own, status = told.definition.steps[step], told.steps[name]["status"]
+    acts = [call.acted_at for call in calls if call.step == name and call.kind != "undo" and call.acted_at]
+    undos = [call.acted_at for call in calls if call.step == name and call.kind == "undo" and call.acted_at]
+    still_open = bool(acts) and (not undos or max(acts) > max(undos)) and own.compensate is not None
+    if told.row["status"] == "completed":
+        if status == "completed" and (undos or not acts):
+            yield "undone though not done" if undos else "lost", f"{name} completed; done {acts}, undone {undos}"
+        if still_open and status == "failed":
+            yield "not undone", f"the workflow went on without {name}, but what it did is still there"
+    elif still_open and _should_be_undone(told, name):
+        yield "not undone", f"the workflow {told.row['status']}, but {name} was done and not undone"
 
 
 def _should_be_undone(told: Told, name: str) -> bool:

@@ -17,6 +17,7 @@ from tests.chaos.drawing import any_documents
 from tests.chaos.faults import FAULTS, Course, Episode, NothingHappened, episodes
 from tests.chaos.hosts import TwoHosts
 from tests.chaos.load import Load, planned
+from tests.chaos.person import Person
 from tests.chaos.record import Happened, Record, read_books, read_ledger
 from tests.chaos.replaying import FINAL
 from tests.chaos.stage import Kind, Stage
@@ -72,17 +73,20 @@ def conduct(plan: Plan, folder: Path, tell: Callable[[str], None] = lambda line:
         types = [str(document["type"]) for document in documents]
         starts = planned(plan.seed, types, seconds=plan.minutes * 60 + 3 * WARM, rate=plan.rate)
         load = Load(stage.url, plan.seed, starts)
+        person = Person(stage.url, stage.database_url, plan.seed)
         try:
             load.begin()
+            person.begin()
             happened = _Conductor(stage, plan, tell).conduct()
             quiet_at = time.time()
             tell("quiet: until everything has ended")
             _tend_until(stage, lambda: not load.busy and _all_ended(stage), plan.patience)
         finally:
             load.stop()
+            person.stop()
         told = read_ledger(stage.database_url, stage.definitions)
-        at = time.time()
-        return Record(told, read_books(stage.books), load.starts, happened, quiet_at, at)
+        at, books = time.time(), read_books(stage.books)
+        return Record(told, books.calls, load.starts, happened, quiet_at, at, books.said, person.decisions)
 
 
 class _Conductor:

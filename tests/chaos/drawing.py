@@ -2,14 +2,17 @@
 
 A step's address says how its service treats keys: `/keyed/` honours them, `/once/` does not and the definition says so
 (`idempotent: false`), `/careless/` does not and the definition does not say so. `poor` services fail often.
+
+The last definitions have plain calls only: they are the children of the others' steps, and are started alone too.
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from orchestrator.definition import Definition
 from orchestrator.jsontype import Json
 from orchestrator.reading import read_document
+from tests.chaos.forms import formed
 
 SERVICES = "${vars.SERVICES_URL}"
 TIMEOUT = 3.0
@@ -19,11 +22,15 @@ Route = dict[str, list[str]]
 """Each step, and what it waits for."""
 
 
+CHILDREN = ("chaos-child-0", "chaos-child-1")
+
+
 def any_documents(seed: int, how_many: int = 12) -> list[dict[str, Json]]:
     """The definitions of a run; the first four have one shape each, so that none is missing."""
     dice = random.Random(f"definitions {seed}")
     shapes = [_chain, _diamond, _not_nested, _any_route]
-    return [_document(dice, number, shapes[number % len(shapes)](dice)) for number in range(how_many)]
+    parents = [_document(dice, f"chaos-{n}", shapes[n % len(shapes)](dice), CHILDREN) for n in range(how_many)]
+    return parents + [_document(dice, name, _chain(dice, most=3), ()) for name in CHILDREN]
 
 
 def read(documents: list[dict[str, Json]]) -> dict[str, Definition]:
@@ -31,8 +38,8 @@ def read(documents: list[dict[str, Json]]) -> dict[str, Definition]:
     return {definition.type: definition for definition in map(read_document, documents)}
 
 
-def _chain(dice: random.Random) -> Route:
-    names = "abcdef"[: dice.randint(2, 6)]
+def _chain(dice: random.Random, most: int = 6) -> Route:
+    names = "abcdef"[: dice.randint(2, most)]
     return {name: [names[at - 1]] if at else [] for at, name in enumerate(names)}
 
 
@@ -55,16 +62,22 @@ def _any_route(dice: random.Random) -> Route:
     return {name: [other for other in names[:at] if dice.random() < density] for at, name in enumerate(names)}
 
 
-def _document(dice: random.Random, number: int, route: Route) -> dict[str, Json]:
+def _document(dice: random.Random, type_: str, route: Route, children: Sequence[str]) -> dict[str, Json]:
+    """With `children` its steps are of any form, without they are plain calls."""
     steps: dict[str, dict[str, Json]] = {}
+
+    def step(name: str, after: list[str]) -> dict[str, Json]:
+        plain = _step(dice, name, after)
+        return formed(dice, plain, children) if children else plain
+
     for name, after in route.items():
-        steps[name] = _step(dice, name, after)
+        steps[name] = step(name, after)
         if dice.random() < 0.15:
             steps[name]["fallback"] = f"{name}_else"
-            steps[f"{name}_else"] = _step(dice, f"{name}_else", [])
+            steps[f"{name}_else"] = step(f"{name}_else", [])
         if "fallback" in steps[name] or "optional" in steps[name]:
             _make_poor(steps[name])
-    document: dict[str, Json] = {"type": f"chaos-{number}", "deadline": "1h", "steps": steps}
+    document: dict[str, Json] = {"type": type_, "deadline": "1h", "steps": steps}
     if dice.random() < 0.25:
         document["compensation"] = "sequential"
     return document
@@ -107,4 +120,5 @@ def _compensation(name: str) -> Mapping[str, Json]:
 
 
 def _make_poor(step: dict[str, Json]) -> None:
-    step["query"] = {**step["query"], "poor": "yes"}
+    if "query" in step:
+        step["query"] = {**step["query"], "poor": "yes"}

@@ -7,16 +7,23 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from orchestrator.definition import Definition
+from orchestrator.definition import NO_REQUEST, Definition
 from orchestrator.jsontype import Json
 from orchestrator.ledger.engine import Database
 from orchestrator.ledger.tables import events, steps, workflows
+from orchestrator.workflow import step_of
 from tests.chaos.load import Start
+from tests.chaos.person import Decision
+
+UNDO = ":undo"
 
 
 @dataclass
 class Call:
-    """A request as its service saw it. `kind` is the service's (`keyed`, `once`, `careless`), or `undo`."""
+    """A request as its service saw it. `kind` is the service's (`keyed`, `once`, `careless`), or `undo`.
+
+    `step` is the step that it is for, or that it undoes; with its index where that is an item (`send[3]`).
+    """
 
     number: int
     workflow: str
@@ -27,6 +34,21 @@ class Call:
     acted_at: float | None = None
     answered_at: float | None = None
     fate: str = ""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What was said later of an order: `word` (`done`, `failed`, `unsure`), and what that was answered with.
+
+    `forged`: by somebody without the order's token. `status` is None where nobody could be told.
+    """
+
+    workflow: str
+    step: str
+    word: str
+    forged: bool
+    status: int | None
+    answer: str | None
 
 
 @dataclass(frozen=True)
@@ -62,10 +84,31 @@ class Told:
         """Its id."""
         return str(self.row["id"])
 
+    @property
+    def parent(self) -> tuple[str, str] | None:
+        """The workflow and the step that started it."""
+        above = self.row["parent"]
+        return None if above is None else (above["workflow_id"], above["step"])
+
+    def limit_of(self, row: str) -> int | None:
+        """How many calls may be under way at once under the limit of this row's call; None where it has none."""
+        own = self.definition.steps.get(step_of(row))
+        return None if own is None or own.call.limit is None else own.call.limit.allowance.concurrency
+
+    def rows_of(self, step: str) -> list[str]:
+        """The rows that call a service for this step: its own, those of its items, or none."""
+        own = self.definition.steps[step]
+        if own.for_each is not None:
+            return [name for name in self.steps if name.startswith(f"{step}[") and not name.endswith(UNDO)]
+        return [step] if own.call.target_url is not NO_REQUEST else []
+
 
 @dataclass
 class Record:
-    """One run. `at` is when the ledger was read, `quiet_at` when the last fault was over."""
+    """One run. `at` is when the ledger was read, `quiet_at` when the last fault was over.
+
+    `said` is what services said later of their orders, `decisions` what a person decided.
+    """
 
     workflows: dict[str, Told]
     calls: list[Call]
@@ -73,11 +116,21 @@ class Record:
     episodes: list[Happened]
     quiet_at: float
     at: float
+    said: list[Said] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
     of: dict[str, list[Call]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for call in self.calls:
             self.of.setdefault(call.workflow, []).append(call)
+
+    def children(self) -> dict[tuple[str, str], list[Told]]:
+        """The workflows that each step has started, by workflow and step."""
+        found: dict[tuple[str, str], list[Told]] = {}
+        for told in self.workflows.values():
+            if told.parent is not None:
+                found.setdefault(told.parent, []).append(told)
+        return found
 
 
 def read_ledger(url: str, definitions: Mapping[str, Definition]) -> dict[str, Told]:
@@ -98,14 +151,23 @@ def read_ledger(url: str, definitions: Mapping[str, Definition]) -> dict[str, To
         database.close()
 
 
-def read_books(file: Path) -> list[Call]:
-    """The services' books, one entry a request."""
+@dataclass(frozen=True)
+class Books:
+    """The services' books: an entry a request, and what was said later of those that were orders."""
+
+    calls: list[Call]
+    said: list[Said]
+
+
+def read_books(file: Path) -> Books:
+    """The services' books."""
     return books_of(file.read_text().splitlines())
 
 
-def books_of(lines: Sequence[str]) -> list[Call]:
+def books_of(lines: Sequence[str]) -> Books:
     """The same from their lines."""
     calls: dict[int, Call] = {}
+    said: list[Said] = []
     for entry in _entries(lines):
         number, at = entry["number"], entry["at"]
         match entry["what"]:
@@ -116,7 +178,10 @@ def books_of(lines: Sequence[str]) -> list[Call]:
             case "answered":
                 calls[number].answered_at = at
                 calls[number].fate = entry["fate"]
-    return list(calls.values())
+            case "said":
+                words = (entry[name] for name in ("word", "forged", "status", "answer"))
+                said.append(Said(calls[number].workflow, calls[number].step, *words))
+    return Books(list(calls.values()), said)
 
 
 def _entries(lines: Sequence[str]) -> Iterator[dict[str, Json]]:

@@ -29,21 +29,35 @@ def recoveries(record: Record) -> Iterator[Recovery]:
     """One for each episode and each workflow under way at its end that had not been paused.
 
     A workflow that made no progress before the next episode began is counted there: it was hit again before it could.
+    One that waits for another one which it has started goes on when that does.
     """
+    progress = _progress(record)
     for episode, following in pairwise([*record.episodes, _THE_END]):
         if not episode.met:
             continue
         for told in record.workflows.values():
-            found = _after(told, episode, min(following.begin, record.at))
+            found = _after(told, progress[told.id], episode, min(following.begin, record.at))
             if found is not None:
                 yield found
 
 
-def _after(told: Told, episode: Happened, until: float) -> Recovery | None:
+def _progress(record: Record) -> dict[str, list[Row]]:
+    """Every workflow's entries with those of the workflows that it has started, in their order."""
+    entries = {told.id: list(told.events) for told in record.workflows.values()}
+    for (parent, _), children in record.children().items():
+        entries[parent] = sorted([*entries[parent], *(event for one in children for event in one.events)], key=_at)
+    return entries
+
+
+def _at(event: Row) -> float:
+    return float(event["at"])
+
+
+def _after(told: Told, events: Sequence[Row], episode: Happened, until: float) -> Recovery | None:
     if told.row["created_at"] > episode.end or _ended_before(told, episode.end):
         return None
     paused, hit = False, False
-    for event in told.events:
+    for event in events:
         at = event["at"]
         if at <= episode.end:
             paused = _paused(event, paused)

@@ -157,10 +157,11 @@ class Stage:
     def _signal_postgres(self, how: signal.Signals) -> None:
         assert self.postgres is not None
         assert self.postgres.child is not None
-        leader = psutil.Process(self.postgres.child.pid)
-        for process in [leader, *leader.children()]:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.send_signal(how)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            leader = psutil.Process(self.postgres.child.pid)
+            for process in [leader, *leader.children()]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.send_signal(how)
 
     def relaunch_postgres(self) -> None:
         """Start the server again where it has given up, as a supervisor would."""
@@ -243,6 +244,7 @@ class Stage:
             "ORCHESTRATOR_ALLOW_HOSTS": self.address,
             "ORCHESTRATOR_CONCURRENCY": "20",
             "ORCHESTRATOR_LOG_LEVEL": "WARNING",
+            "ORCHESTRATOR_PUBLIC_URL": self.url,
             "ORCHESTRATOR_VAR_SERVICES_URL": f"http://{self.address}:{self._services_port}",
             FOLDER: str(self.points),
             "PYTHONUNBUFFERED": "1",

@@ -5,20 +5,26 @@ from collections.abc import Sequence
 from orchestrator.jsontype import Json
 from orchestrator.reading import read_document
 from tests.chaos.load import Start
-from tests.chaos.record import Call, Happened, Record, Told
+from tests.chaos.person import Decision
+from tests.chaos.record import Call, Happened, Record, Said, Told
 
 URL = "http://services.example"
+WITHOUT = {"wait", "approval", "workflow"}
+"""What makes a step that calls nobody."""
 
 
 class Story:
     """One workflow, told entry by entry, a second apart; calls and rows follow from what is told."""
 
     def __init__(self, steps: dict[str, dict[str, Json]], **top: Json) -> None:
-        whole = {name: {"targetUrl": f"{URL}/keyed/{name}", **step} for name, step in steps.items()}
+        whole = {name: step if WITHOUT & step.keys() else _called(name, step) for name, step in steps.items()}
         self.definition = read_document({"type": "told", "steps": whole, **top})
         self.now = 1000.0
         self.events: list[dict[str, Json]] = []
         self.calls: list[Call] = []
+        self.said: list[Said] = []
+        self.decisions: list[Decision] = []
+        self.children: list[Told] = []
         self.row: dict[str, Json] = {
             "id": "w",
             "type": "told",
@@ -30,6 +36,7 @@ class Story:
             "created_at": self.now,
             "completed_at": None,
             "wake_at": None,
+            "parent": None,
         }
         self.steps: dict[str, dict[str, Json]] = {name: _fresh() for name in self.definition.steps}
         self.workflow("started")
@@ -70,6 +77,49 @@ class Story:
         self._entry(f"step.{what}", name, {"attempt": self.steps[name]["attempts"], **details})
         return self
 
+    def parks(self, name: str, waits_for: str) -> "Story":
+        """The attempt goes on without a worker."""
+        self.steps[name]["status"] = "waiting"
+        self._entry("step.waiting", name, {"attempt": self.steps[name]["attempts"], "waitingFor": waits_for})
+        return self
+
+    def expands(self, name: str, items: int) -> "Story":
+        """The step's list is there: its items may be called."""
+        self.steps[name]["status"] = "waiting"
+        self.steps |= {f"{name}[{index}]": _fresh() for index in range(items)}
+        self._entry("step.expanded", name, {"items": items})
+        return self
+
+    def hears(
+        self, name: str, word: str, status: int = 200, answer: str | None = None, *, forged: bool = False
+    ) -> "Story":
+        """Somebody says what came of an order."""
+        self.said.append(Said("w", name, word, forged, status, answer))
+        return self
+
+    def decides(self, name: str, verb: str, answer: str | None = "recorded") -> "Story":
+        """A person decides."""
+        self.decisions.append(Decision("w", name, verb, 200 if answer else 409, answer))
+        return self
+
+    def begets(self, name: str, status: str) -> "Story":
+        """The step starts another workflow, which ends so."""
+        child = Story({"z": {}})
+        child.row |= {"id": f"child-{len(self.children)}", "start_key": f"child-{len(self.children)}"}
+        child.row["parent"] = {"workflow_id": "w", "step": name, "types": []}
+        child.starts("z").calls_service("z").ends("z").workflow("completed")
+        if status == "cancelled":
+            child.workflow("undoRequested").workflow("cancelled")
+        for call in child.calls:
+            call.workflow = str(child.row["id"])
+            self.calls.append(call)
+        self.children.append(child.told())
+        return self
+
+    def told(self) -> Told:
+        """The workflow as its ledger would tell it now."""
+        return Told(self.row, dict(self.steps), list(self.events), self.definition)
+
     def does(self, *names: str) -> "Story":
         """Each step is claimed, called and completed."""
         for name in names:
@@ -78,13 +128,18 @@ class Story:
 
     def record(self, *episodes: Happened, starts: Sequence[Start] = ()) -> Record:
         """The record of a run that had this workflow only."""
-        told = Told(self.row, dict(self.steps), list(self.events), self.definition)
+        told = {str(one.row["id"]): one for one in (self.told(), *self.children)}
         asked = list(starts) or [Start(0, "k", "told", 1000.0, {"w"})]
-        return Record({"w": told}, self.calls, asked, list(episodes), self.now, self.now + 30)
+        end = self.now, self.now + 30
+        return Record(told, self.calls, asked, list(episodes), *end, said=self.said, decisions=self.decisions)
 
     def _entry(self, what: str, step: str | None, details: dict[str, Json]) -> None:
         self.now += 1
         self.events.append({"type": what, "step": step, "details": details, "at": self.now})
+
+
+def _called(name: str, step: dict[str, Json]) -> dict[str, Json]:
+    return {"targetUrl": f"{URL}/keyed/{name}", **step}
 
 
 def undone() -> dict[str, Json]:
@@ -93,4 +148,4 @@ def undone() -> dict[str, Json]:
 
 
 def _fresh() -> dict[str, Json]:
-    return {"status": "pending", "attempts": 0, "wake_at": None}
+    return {"status": "pending", "attempts": 0, "wake_at": None, "error": None}

@@ -201,6 +201,6 @@ def test_books_are_read_as_they_were_written() -> None:
         '{"what": "acted", "number": 1, "at": 2.0}',
         '{"what": "answered", "number": 1, "at": 3.0, "fate": "ok", "status": 200}',
     ]
-    first, second = books_of(lines)
+    first, second = books_of(lines).calls
     assert (first.asked_at, first.acted_at, first.answered_at, first.fate) == (1.0, 2.0, 3.0, "ok")
     assert (second.step, second.kind, second.acted_at) == ("b", "undo", None)

@@ -3,9 +3,12 @@
 from itertools import islice
 
 from orchestrator.shape import Chord
+from tests.chaos.calling_back import Word, word_of
 from tests.chaos.drawing import any_documents, read
 from tests.chaos.faults import FAULTS, episodes
+from tests.chaos.forms import CALLBACK
 from tests.chaos.load import planned
+from tests.chaos.person import mind_of
 from tests.chaos.services import CLEAN, Fate, fate_of
 
 SEEDS = range(30)
@@ -18,6 +21,9 @@ def test_any_seed_draws_definitions_that_can_be_read() -> None:
     for has in ("join", "when", "optional", "fallback", "compensate"):
         assert any(getattr(step, has) for step in steps), f"no step has {has}"
     assert any(not step.call.idempotent for step in steps)
+    for has in ("callback", "poll", "approval", "wait", "for_each", "child"):
+        assert any(getattr(step, has) for step in steps), f"no step has {has}"
+    assert any(step.call.limit for step in steps)
     fragments = [definition.plan.fragments for definition in drawn]
     assert any(len(parts) > 1 for parts in fragments), "some graphs are not of one piece"
     assert any(isinstance(part.shape, Chord) for parts in fragments for part in parts)
@@ -46,3 +52,17 @@ def test_a_service_that_does_not_know_keys_is_only_called_again_after_a_clean_re
     assert fates <= set(CLEAN)
     others = {fate_of(str(seed), str(n), "a", "keyed", True, 0)[0] for seed in SEEDS for n in range(50)}
     assert others == set(Fate)
+
+
+def test_a_service_that_took_an_order_does_not_refuse_it_later() -> None:
+    """Nor does it say that it failed: for who honours keys all attempts are one order."""
+    draws = [word_of(str(seed), str(n), "a", 1, ordered=True) for seed in SEEDS for n in range(50)]
+    assert all(word.value.acts and "unsure" not in word.value.says for word, _ in draws)
+    others = {word_of(str(seed), str(n), "a", 0, ordered=False)[0] for seed in SEEDS for n in range(50)}
+    assert others == set(Word)
+    assert all(delay < CALLBACK for _, delay in draws), "it acts while its caller waits for it"
+
+
+def test_a_person_decides_in_every_way() -> None:
+    """Also twice, and never."""
+    assert len({mind_of(seed, n, "a") for seed in SEEDS for n in range(20)}) == 5
