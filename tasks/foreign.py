@@ -4,17 +4,17 @@ A task is sent once for each attempt, under an id that follows from workflow, st
 sends a message to our queue (`link`, `link_error`: `tasks.told`). Any of that may be lost with Redis, or come twice. So
 the step also looks by itself: whether a result is stored where ours would be, and whether the time-out is over. Then
 nobody knows what the task did, and it is sent again as the next attempt, under a new id and the same key, unless the
-step says `idempotent: false`.
+step says `idempotent: false`. A task that was not begun by then expires: it must not act after it was undone.
 """
 
-import time
 import uuid
 from collections.abc import Mapping
 
 from celery import Celery, states
 from celery.backends.base import Backend
 from kombu.exceptions import KombuError
-from redis.exceptions import RedisError
+from redis.exceptions import ConnectionError as Disconnected
+from redis.exceptions import RedisError, ResponseError
 
 from orchestrator.definition import CeleryTask
 from orchestrator.errors import ExpressionError
@@ -63,6 +63,7 @@ class Foreign:
                 kwargs,
                 queue=task.queue,
                 task_id=task_id,
+                expires=materials.timeout,
                 headers={
                     "idempotency_key": idempotency_key(materials.workflow_id, step.name, step.key_round),
                     "workflow_id": materials.workflow_id,
@@ -72,11 +73,8 @@ class Foreign:
                 link_error=self._told("orchestrator.task_failed", (*place, materials.call.idempotent)),
             )
         except (KombuError, RedisError, OSError) as error:
-            reason = StepError("connect", f"the task could not be sent: {error}"[:LONGEST_MESSAGE])
-            return Failed(reason, Effect.NONE, retryable=True)
-        seconds = materials.timeout
-        memo = {"id": task_id, "until": time.time() + seconds}
-        return Parked(Waiting.TASK, seconds=min(seconds, LOOK_EVERY), memo=memo)
+            return unsent(error, idempotent=materials.call.idempotent)
+        return parked(task_id, materials.timeout)
 
     def _told(self, name: str, place: tuple[Json, ...]) -> Json:
         return self._app.signature(name, args=place, queue=self._app.conf.task_default_queue)
@@ -85,11 +83,42 @@ class Foreign:
         found = ended(self._app.backend, str(memo["id"]), idempotent=materials.call.idempotent)
         if found is not None:
             return found
-        left = float(memo["until"]) - time.time()
+        left = float(memo["left"])
         if left <= 0:
             message = "the task was sent, and nothing was heard of it in time"
             return Failed(StepError("timeout", message), Effect.UNKNOWN, retryable=materials.call.idempotent)
-        return Parked(Waiting.TASK, seconds=min(left, LOOK_EVERY), memo=dict(memo))
+        return parked(str(memo["id"]), left)
+
+
+def parked(task_id: str, seconds: float) -> Parked:
+    """Look again soon. What is left after that is counted down: the clocks of workers may differ by hours."""
+    pause = min(seconds, LOOK_EVERY)
+    return Parked(Waiting.TASK, seconds=pause, memo={"id": task_id, "left": seconds - pause})
+
+
+def unsent(error: Exception, *, idempotent: bool) -> Failed:
+    """A task whose message Redis refused is not there; any other may have been sent all the same."""
+    reason = StepError("connect", f"the task could not be sent: {error}"[:LONGEST_MESSAGE])
+    if _never_arrived(error):
+        return Failed(reason, Effect.NONE, retryable=True)
+    return Failed(reason, Effect.UNKNOWN, retryable=idempotent)
+
+
+def _never_arrived(error: BaseException) -> bool:
+    """Whether Redis refused the message, or every connection that was tried. A broken one may have carried it."""
+    causes: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in causes:
+        causes.append(cause)
+        cause = _under(cause)
+    connections = [one for one in causes if isinstance(one, Disconnected)]
+    answered = any(isinstance(one, ResponseError) for one in causes)
+    in_vain = all(isinstance(_under(one), ConnectionRefusedError) for one in connections)
+    return in_vain and (answered or bool(connections))
+
+
+def _under(error: BaseException) -> BaseException | None:
+    return error.__cause__ or error.__context__
 
 
 def task_id_of(workflow_id: str, step: str, attempt: int, key_round: int) -> str:

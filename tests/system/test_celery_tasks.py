@@ -107,6 +107,16 @@ def test_a_task_that_is_lost_with_redis_is_sent_again_as_the_next_attempt(
     assert team.office.steps(workflow_id)["only"]["attempts"] >= 2
 
 
+def test_a_task_that_was_given_up_does_not_begin_any_more(team: Team) -> None:
+    """Its step has failed, and what it may have done is undone: it must not be done after that."""
+    given_up = team.start(task="team.add", args=[1, 1], timeout=1, retries=0)
+    assert team.office.wait(given_up)["status"] == "failed"
+    team.begin()
+    after = team.start(task="team.add", args=[2, 2])
+    assert team.office.wait(after)["status"] == "completed"
+    assert len(team.done()) == 1
+
+
 def test_a_result_whose_message_was_lost_is_found_where_it_is_stored(team: Team, redis_server: RedisServer) -> None:
     """The step looks by itself, every 15 seconds at the latest."""
     team.begin(results=True)
