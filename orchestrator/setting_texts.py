@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Literal, get_args
 from urllib.parse import parse_qsl, urlsplit
 
-from orchestrator.api_keys import ApiKey, api_key
+from orchestrator.api_keys import EVERYTHING, ApiKey, Scope, api_key
 from orchestrator.durations import seconds_in, span
 from orchestrator.urls import masked
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 LogFormat = Literal["console", "json"]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 SHORTEST_API_KEY = 16
+_OWN_HEADERS = frozenset({"authorization", "cookie", "host", "content-length", "content-type"})
 _UNITS = {"s": 1, "m": 60, "h": 3_600}
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\Z")
 
@@ -92,6 +94,32 @@ def _socket_url(text: str) -> str:
     if not database.isdigit():
         raise ValueError(f"the database {database!r} is not a number")
     return f"redis+socket://{parts.netloc}{parts.path}?virtual_host={database}"
+
+
+@dataclass(frozen=True, slots=True)
+class LoginHeader:
+    """The header in which a proxy says who asks, and what whoever it names may do."""
+
+    name: str
+    scopes: frozenset[Scope] = EVERYTHING
+
+
+def login_header(text: str) -> LoginHeader:
+    """The name of a header (RFC 9110, 5.1), with scopes after a colon. No underscores: servers drop such headers."""
+    name, colon, words = text.partition(":")
+    if re.fullmatch(r"[A-Za-z0-9-]{1,100}", name) is None or name.lower() in _OWN_HEADERS:
+        raise ValueError(f"{name[:100]!r} is no header to log in with; write such as X-Forwarded-User")
+    if colon and not set(words.split("+")) <= {scope.value for scope in Scope}:
+        raise ValueError(f"{words[:100]!r} are no scopes; write such as {name}:read or {name}:read+operate")
+    return LoginHeader(name, frozenset(Scope(word) for word in words.split("+")) if colon else EVERYTHING)
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """Addresses and networks, separated by commas or spaces."""
+    try:
+        return tuple(ipaddress.ip_network(part) for part in _list(text))
+    except ValueError as error:
+        raise ValueError(f"{error}; write addresses or networks such as 10.0.0.5, 10.1.0.0/16") from None
 
 
 def _list(text: str) -> tuple[str, ...]:

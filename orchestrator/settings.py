@@ -9,7 +9,7 @@ import difflib
 import os
 import re
 import secrets as randomness
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
@@ -30,6 +30,8 @@ NAMES = (
     "DEFINITIONS",
     "DATA",
     "API_KEYS",
+    "LOGIN_HEADER",
+    "LOGIN_PROXIES",
     "START_RATE",
     "ENCRYPTION_KEY",
     "PUBLIC_URL",
@@ -84,6 +86,7 @@ class Settings:
     seconds: how long finished workflows are kept (None: for ever), and after how long without an event an unfinished
     one counts as stuck. `metrics_port` is where a worker process shows its metrics; of several on one host the second
     takes the next port, and so on. `traces` names OpenTelemetry's exporters, by its own OTEL_… variables.
+    `login_header` names the header in which one of `login_proxies` says who looks at the dashboard (None: nobody does).
     `start_rate` bounds how often one client may start workflows (None: not at all).
     """
 
@@ -94,6 +97,8 @@ class Settings:
     vars: Mapping[str, str] = field(default_factory=dict)
     secrets: Secrets = field(default_factory=Secrets)
     api_keys: tuple[ApiKey, ...] = ()
+    login_header: texts.LoginHeader | None = None
+    login_proxies: tuple[texts.Network, ...] = ()
     start_rate: texts.Rate | None = None
     encryption_key: str | None = None
     public_url: str | None = None
@@ -123,6 +128,8 @@ class Settings:
             vars=MappingProxyType(reading.family("VAR_")),
             secrets=Secrets(reading.family("SECRET_")),
             api_keys=reading.get("API_KEYS", texts.api_keys, ()),
+            login_header=reading.get("LOGIN_HEADER", texts.login_header, None),
+            login_proxies=reading.get("LOGIN_PROXIES", texts.networks, ()),
             start_rate=reading.get("START_RATE", texts.rate, None),
             encryption_key=reading.get("ENCRYPTION_KEY", texts.encryption_key, None),
             public_url=reading.get("PUBLIC_URL", texts.public_url, None),
@@ -139,6 +146,7 @@ class Settings:
             metrics_port=reading.get("METRICS_PORT", texts.count(1, 65_535), None),
             traces=_exporters(environ),
         )
+        reading.check(_login_faults(settings))
         reading.end()
         return settings
 
@@ -242,6 +250,10 @@ class _Reading:
                     )
         return values
 
+    def check(self, faults: Iterable[str]) -> None:
+        """What does not go together."""
+        self._faults.extend(faults)
+
     def end(self) -> None:
         """Raise what was found, misspelt variables included.
 
@@ -255,6 +267,14 @@ class _Reading:
                 self._faults.append(f"{variable}: no such setting; did you mean {PREFIX}{meant[0]}?")
         if self._faults:
             raise SettingsError("\n".join(self._faults))
+
+
+def _login_faults(settings: Settings) -> Iterator[str]:
+    """A header that everybody could send must not be a login, nor one where nobody has to log in."""
+    if settings.login_header is not None and not settings.login_proxies:
+        yield f"{PREFIX}LOGIN_HEADER: say in {PREFIX}LOGIN_PROXIES which addresses it is believed of, such as 10.0.0.5"
+    if settings.login_header is not None and not settings.api_keys:
+        yield f"{PREFIX}LOGIN_HEADER: without {PREFIX}API_KEYS whoever reaches the port is let in without a login"
 
 
 def _exporters(environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -12,6 +12,9 @@ MEANINGS = {
     "DATA": "The data folder: the SQLite ledger, the embedded Redis, logs, a key that was made here.",
     "API_KEYS": "Keys of the API, comma-separated, each with scopes after a colon where it may not do everything. "
     "Needed to listen on anything but loopback.",
+    "LOGIN_HEADER": "The header in which a proxy says who looks at the dashboard, such as `X-Forwarded-User`; "
+    "`X-Forwarded-User:read` where they may only look.",
+    "LOGIN_PROXIES": "The addresses and networks of the proxies that are believed so.",
     "START_RATE": "How often one client (one API key, or one address where there are none) may start workflows: "
     "`100/s`, `600/m` or `5000/h`. Beyond it 429 with `Retry-After`.",
     "ENCRYPTION_KEY": "For sensitive fields: 32 bytes in base64, the same on every host; older keys after it.",

@@ -7,6 +7,7 @@ there is nothing to keep out: such a page has no key, and no cookie of ours unde
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from flask import Flask, Response, g, request
 from werkzeug.datastructures import WWWAuthenticate
@@ -55,9 +56,9 @@ def register(app: Flask, settings: Settings) -> None:
 
     @app.before_request
     def ask_for_key() -> None:
-        g.key = None
+        g.caller = None
         if keys and (request.path.startswith("/api/") or request.path == "/metrics") and not is_open(request.path):
-            let_in(_known(keys))
+            let_in(holder_of(_known(keys)))
             require(needed(request.endpoint, request.method))
 
     @app.after_request
@@ -72,25 +73,38 @@ def is_open(path: str) -> bool:
     return path in OPEN or path == CALLBACKS or path.startswith(f"{CALLBACKS}/")
 
 
-def let_in(key: ApiKey) -> None:
-    """From here on the request is made by who holds this key."""
-    g.key = key
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: a name for the audit log, and what they may do."""
+
+    name: str
+    scopes: frozenset[Scope]
+
+
+def holder_of(key: ApiKey) -> Caller:
+    """Whoever holds this key, under a name that cannot be turned back into it."""
+    return Caller(f"{ANYBODY} key {hashlib.sha256(key.secret.encode()).hexdigest()[:8]}", key.scopes)
+
+
+def let_in(caller: Caller) -> None:
+    """From here on it is they who make the request."""
+    g.caller = caller
 
 
 def actor() -> str:
-    """Who asks, for the audit log: a name of the key that cannot be turned back into it."""
-    return ANYBODY if g.key is None else f"{ANYBODY} key {hashlib.sha256(g.key.secret.encode()).hexdigest()[:8]}"
+    """Who asks, for the audit log."""
+    return ANYBODY if g.caller is None else str(g.caller.name)
 
 
 def may(scope: Scope) -> bool:
     """Whether who asks is allowed to; where no keys are asked for, everybody is allowed everything."""
-    return g.key is None or scope in g.key.scopes
+    return g.caller is None or scope in g.caller.scopes
 
 
 def require(scope: Scope) -> None:
     """Raise Forbidden, which says what is missing, where who asks is not allowed to."""
     if not may(scope):
-        has = ", ".join(sorted(g.key.scopes))
+        has = ", ".join(sorted(g.caller.scopes))
         raise Forbidden(f"this needs a key with the scope {scope}; the key that was sent has {has}")
 
 

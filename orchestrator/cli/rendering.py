@@ -43,7 +43,7 @@ def summary(workflow: Json) -> Group:
             str(step["attempts"]),
             seconds(step["durationMs"]),
             _undo(step),
-            brief(_error(step["error"]) if step["error"] else step["result"], 70),
+            _items(step["items"]) or brief(_error(step["error"]) if step["error"] else step["result"], 70),
         )
         for step in workflow["steps"]
     ]
@@ -57,6 +57,24 @@ def summary(workflow: Json) -> Group:
     if workflow["error"] is not None:
         parts += [Text(), Text(f"error   {brief(_error(workflow['error']), 400)}", style="red")]
     return Group(*parts)
+
+
+def items_table(page: Json) -> RenderableType:
+    """A page of the items of a step with `forEach`, below how many stand where."""
+    rows = [
+        (
+            str(each["index"]),
+            status(each["status"]),
+            str(each["attempts"]),
+            seconds(each["durationMs"]),
+            _undo(each),
+            brief(each["item"], 40),
+            brief(_error(each["error"]) if each["error"] else each["result"], 70),
+        )
+        for each in page["items"]
+    ]
+    counts = Text(f"{page['step']}: {_items(page['counts'])}")
+    return Group(counts, table(("ITEM", "STATUS", "ATTEMPTS", "TOOK", "UNDONE", "VALUE", "RESULT OR ERROR"), rows))
 
 
 def with_timeline(workflow: Json, told: Sequence[Json]) -> Group:
@@ -174,6 +192,17 @@ def _standing(workflow: Json) -> Text:
 def _undo(step: Json) -> str | Text:
     undo = step["compensation"]
     return "" if undo is None else status(undo["status"])
+
+
+def _items(counts: Json) -> str:
+    """How far a step with `forEach` is; nothing for any other."""
+    if counts is None:
+        return ""
+    told = [f"{counts['completed']:,} of {counts['total']:,} items completed"]
+    told += [
+        f"{counts[name]:,} {said}" for name, said in (("failed", "failed"), ("running", "under way")) if counts[name]
+    ]
+    return ", ".join(told)
 
 
 def _error(error: Json) -> str:

@@ -7,7 +7,7 @@ from typing import TypeVar
 import click
 
 from orchestrator.settings import Settings
-from orchestrator.states import Compensation, WorkflowStatus
+from orchestrator.states import Compensation, StepStatus, WorkflowStatus
 
 MOST_BARS = 100
 """Steps beyond which a line of time is no picture any more."""
@@ -51,9 +51,24 @@ def list_(
 @click.command()
 @click.argument("workflow_id")
 @click.option("--timeline/--no-timeline", default=True, help="With a picture of when what was done.")
+@click.option(
+    "--items", "step", metavar="STEP", help="Instead of all that, a page of the items of this step (`forEach`)."
+)
+@click.option("--status", type=click.Choice([each.value for each in StepStatus]), help="Only items with this status.")
+@click.option("--cursor", help="Go on where a page of items ended.")
 @as_json_option
-def show(workflow_id: str, timeline: bool, as_json: bool) -> None:
-    """Show one workflow with its steps, and on a line of time every attempt, every wait and what was undone."""
+def show(
+    workflow_id: str, timeline: bool, step: str | None, status: str | None, cursor: str | None, as_json: bool
+) -> None:
+    """Show one workflow with its steps, and on a line of time every attempt, every wait and what was undone.
+
+    \b
+    orchestrator show ID --items send --status failed
+    """
+    if step is not None:
+        return _show_items(workflow_id, step, status, cursor, as_json)
+    if status is not None or cursor is not None:
+        raise click.UsageError("--status and --cursor are for --items")
     from orchestrator.cli.opening import opened_ledger
     from orchestrator.cli.printing import tell
     from orchestrator.cli.rendering import summary, with_timeline
@@ -64,7 +79,21 @@ def show(workflow_id: str, timeline: bool, as_json: bool) -> None:
         workflow = workflow_view(ledger, workflow_id)
         drawn = timeline and not as_json and len(workflow["steps"]) <= MOST_BARS
         told = all_events(ledger, workflow_id) if drawn else []
-    tell(workflow, as_json=as_json, draw=(lambda seen: with_timeline(seen, told)) if drawn else summary)
+    return tell(workflow, as_json=as_json, draw=(lambda seen: with_timeline(seen, told)) if drawn else summary)
+
+
+def _show_items(workflow_id: str, step: str, status: str | None, cursor: str | None, as_json: bool) -> None:
+    from orchestrator.cli.opening import opened_ledger
+    from orchestrator.cli.printing import tell
+    from orchestrator.cli.rendering import items_table
+    from orchestrator.ledger.views import items_page
+
+    with opened_ledger(Settings.from_environment()) as ledger:
+        wanted = None if status is None else StepStatus(status)
+        page = items_page(ledger, workflow_id, step, wanted, cursor)
+    tell(page, as_json=as_json, draw=items_table)
+    if page["nextCursor"] is not None and not as_json:
+        click.echo(f"there are more: --cursor {page['nextCursor']}", err=True)
 
 
 @click.command()

@@ -9,7 +9,10 @@ import pytest
 from orchestrator.cli.exits import CONFLICT, NOT_FOUND
 from orchestrator.ledger import Ledger
 from orchestrator.ledger.starting import Start, start
+from orchestrator.moves.move import Claim, Settle
+from orchestrator.outcome import Expanded, Failed, StepError
 from orchestrator.reading import read_document
+from orchestrator.states import Effect
 from tests.unit.test_cli import Terminal
 
 DOCUMENT = {"type": "greeting", "steps": {"hello": {"targetUrl": "http://127.0.0.1:9/hello", "next": ["bye"]},
@@ -83,3 +86,20 @@ def test_a_rerun_from_a_step_with_another_context(terminal: Terminal, ledger: Le
     assert terminal.types("rerun", workflow_id, "--from", "bye").exit_code == CONFLICT
     missing = terminal.types("rerun", workflow_id, "--from", "helo")
     assert (missing.exit_code, "did you mean hello?" in missing.stderr) == (NOT_FOUND, True)
+
+
+def test_items_are_counted_by_show_and_told_a_page_at_a_time(terminal: Terminal, ledger: Ledger) -> None:
+    """And the events of one of them alone."""
+    steps = {"send": {"targetUrl": "http://127.0.0.1:9/send", "forEach": {"items": "${context.who}", "tolerate": 1}}}
+    workflow_id = start(ledger, read_document({"type": "mail", "steps": steps}), Start({})).workflow_id
+    refused = Failed(StepError("http", "answered 402", 402), Effect.NONE, retryable=False)
+    for step, outcome in (("send", Expanded(["ada", "bob"])), ("send[1]", refused)):
+        ledger.make([Claim(workflow_id, step, "worker-1")])
+        ledger.make([Settle(workflow_id, step, 1, outcome, 0.5)])
+    assert "0 of 2 items completed, 1 failed, 1 under way" in terminal.types("show", workflow_id).stdout
+    told = terminal.types("show", workflow_id, "--items", "send", "--status", "failed").stdout
+    assert ("bob" in told, "ada" in told, "answered 402" in told) == (True, False, True)
+    assert "--items" in terminal.types("show", workflow_id, "--cursor", "1").stderr
+    events = terminal.types("events", workflow_id, "--step", "send[1]").stdout
+    assert ("step.failed" in events, "workflow.started" in events) == (True, False)
+    assert terminal.types("events", workflow_id, "--step", "sent").exit_code == NOT_FOUND

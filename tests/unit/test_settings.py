@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.api_keys import Scope
 from orchestrator.errors import SettingsError
+from orchestrator.setting_texts import LoginHeader
 from orchestrator.settings import NAMES, Secrets, Settings, bundled
 from orchestrator.urls import client_url, masked, socket_url
 
@@ -283,3 +285,15 @@ def test_bundled_folders_are_there() -> None:
     """Definitions and migrations come with the orchestrator."""
     assert bundled("workflows").is_dir()
     assert bundled("migrations").is_dir()
+
+
+def test_a_header_is_a_login_only_of_proxies_and_only_where_others_need_a_key() -> None:
+    """A header that everybody may send, or a door that stands open anyway, is a mistake."""
+    key = "k" * 32
+    settings = read(LOGIN_HEADER="X-Forwarded-User:read", LOGIN_PROXIES="10.0.0.5,10.1.0.0/16", API_KEYS=key)
+    assert settings.login_header == LoginHeader("X-Forwarded-User", frozenset({Scope.READ}))
+    assert "LOGIN_PROXIES which addresses" in fault(LOGIN_HEADER="X-User", API_KEYS=key)
+    assert "without ORCHESTRATOR_API_KEYS" in fault(LOGIN_HEADER="X-User", LOGIN_PROXIES="10.0.0.5")
+    for wrong in ("X_User", "Cookie", "X-User:root", "X User"):
+        assert "write such as" in fault(LOGIN_HEADER=wrong, LOGIN_PROXIES="10.0.0.5", API_KEYS=key)
+    assert "10.0.0.5, 10.1.0.0/16" in fault(LOGIN_PROXIES="proxy.example")

@@ -49,9 +49,10 @@ def _ordered(workflow_id: UUID, verb: str) -> str:
 
 def _rerun(workflow_id: UUID) -> str:
     """The form carries a start key of its own: sent twice, it still makes one copy."""
-    new = copied(parts().ledger, str(workflow_id), actor(), request.form.get("once", "")[:100] or None)
+    once, start_from = request.form.get("once", "")[:100] or None, request.form.get("from", "") or None
+    new = copied(parts().ledger, str(workflow_id), actor(), once, start_from=start_from)
     parts().publish(new.publication)
-    flash(f"A fresh copy of {workflow_id}.", "done")
+    flash(f"A fresh copy of {workflow_id}{f' from {start_from} on' if start_from else ''}.", "done")
     return new.workflow_id
 
 

@@ -1,4 +1,7 @@
-"""Who is looking: a login with an API key, kept in a signed cookie; and a token that each form must bring back."""
+"""Who is looking: a login with an API key, kept in a signed cookie, or the word of a proxy that is believed.
+
+And a token that each form must bring back, whoever it is.
+"""
 
 import hashlib
 import hmac
@@ -6,14 +9,15 @@ import secrets
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, jsonify, redirect, request, session, url_for
+from flask import Blueprint, Flask, Response, g, jsonify, redirect, request, session, url_for
 from werkzeug.exceptions import Forbidden
 from werkzeug.wrappers import Response as AnyResponse
 
 from orchestrator.api_keys import ApiKey, Scope, found
 from orchestrator.settings import Settings
 from web.dashboard.pages import page
-from web.guarding import let_in, may, require
+from web.dashboard.proxied import told_by_proxy
+from web.guarding import Caller, holder_of, let_in, may, require
 from web.parts import parts
 
 bp = Blueprint("sessions", __name__)
@@ -40,7 +44,9 @@ def guard(app: Flask, dashboard: Blueprint, settings: Settings) -> None:
         PERMANENT_SESSION_LIFETIME=LIFETIME,
     )
     dashboard.before_request(_check)
-    dashboard.app_context_processor(lambda: {"token": _token, "logged_in": lambda: _KEY in session, "may": may})
+    dashboard.app_context_processor(
+        lambda: {"token": _token, "logged_in": lambda: _KEY in session, "named": _named, "may": may}
+    )
 
 
 def _check() -> AnyResponse | None:
@@ -48,10 +54,10 @@ def _check() -> AnyResponse | None:
     if request.method not in ("GET", "HEAD"):
         _check_origin()
     if keys and request.endpoint not in _OPEN:
-        known = _known()
-        if known is None:
+        caller = _caller()
+        if caller is None:
             return redirect(url_for("dashboard.sessions.login", next=request.full_path.rstrip("?")))
-        let_in(known)
+        let_in(caller)
         looks = request.method in ("GET", "HEAD") or request.endpoint == "dashboard.sessions.leave"
         require(Scope.READ if looks else Scope.OPERATE)
     if request.method not in ("GET", "HEAD") and request.endpoint != "dashboard.sessions.enter":
@@ -90,7 +96,12 @@ def leave() -> AnyResponse:
 @bp.get("/login/state")
 def state() -> Response:
     """Whether this browser is logged in: asked by the login page, which a link from elsewhere may have opened."""
-    return jsonify(loggedIn=_known() is not None)
+    return jsonify(loggedIn=_caller() is not None)
+
+
+def _named() -> str | None:
+    """Whom the proxy names, where nobody logged in here."""
+    return None if g.get("caller") is None or _KEY in session else str(g.caller.name)
 
 
 def _check_origin() -> None:
@@ -108,6 +119,12 @@ def _token() -> str:
     if _TOKEN not in session:
         session[_TOKEN] = secrets.token_urlsafe(24)
     return str(session[_TOKEN])
+
+
+def _caller() -> Caller | None:
+    """Who logged in with a key here, or else whom the proxy names."""
+    known = _known()
+    return told_by_proxy(parts().settings) if known is None else holder_of(known)
 
 
 def _known() -> ApiKey | None:

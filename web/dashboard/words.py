@@ -11,6 +11,9 @@ from orchestrator.jsontype import Json
 LONGEST_JSON = 20_000
 """Characters of a value that a page shows; the API gives the whole."""
 
+LONGEST_BRIEF = 120
+"""Characters of a value in a row of a table."""
+
 _MARKS = {
     "completed": "✓",
     "failed": "✗",
@@ -27,7 +30,7 @@ _MARKS = {
 
 def register(bp: Blueprint) -> None:
     """Make the filters known to all templates."""
-    for each in (mark, lasting, age, clock, pretty, short, share):
+    for each in (mark, lasting, age, clock, pretty, brief, short, share):
         bp.add_app_template_filter(each)
 
 
@@ -64,6 +67,12 @@ def pretty(value: Json) -> str:
     """JSON as text, cut where nobody would read on."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
     return text if len(text) <= LONGEST_JSON else f"{text[:LONGEST_JSON]}\n… {len(text):,} characters in all"
+
+
+def brief(value: Json) -> str:
+    """A value on one line, cut where it is long."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST_BRIEF else f"{text[: LONGEST_BRIEF - 1]}…"
 
 
 def short(identifier: str) -> str:

@@ -6,16 +6,17 @@ from secrets import token_urlsafe
 from uuid import UUID
 
 from flask import Blueprint, Response
-from werkzeug.exceptions import NotFound
 
 from orchestrator.api_keys import Scope
 from orchestrator.definition import Definition
 from orchestrator.jsontype import Json
 from orchestrator.ledger.views import definition_of, events_page, pulse, why, workflow_view
+from orchestrator.ledger.views.history import Part
 from orchestrator.states import FINAL, Waiting, WorkflowStatus
 from web.dashboard.diagram import drawings, layers
 from web.dashboard.gantt import Gantt, gantt
 from web.dashboard.pages import page
+from web.dashboard.step import failed_items
 from web.dashboard.steps import NOT_CALLED, called, told, undoing
 from web.guarding import may
 from web.parts import parts
@@ -23,10 +24,10 @@ from web.parts import parts
 bp = Blueprint("workflow", __name__, url_prefix="/workflows/<uuid:workflow_id>")
 
 MOST_EVENTS = 3_000
-"""Events that a page is made from, the oldest; the API has all."""
+"""Events that timeline and attempts are made from, the oldest, and none of single items."""
 
-MOST_SHOWN = 150
-"""Events that are listed, the newest of those."""
+MOST_SHOWN = 50
+"""Events that are listed, the newest; the rest is a page away."""
 
 MOST_OPEN = 60
 """Steps whose details are on the workflow's own page; of a larger one each has a page of its own."""
@@ -45,7 +46,8 @@ def shown(workflow_id: UUID) -> Response:
     seen = pulse(ledger, key)
     view = workflow_view(ledger, key)
     definition = definition_of(ledger, view["definitionVersion"])
-    found = events_page(ledger, key, limit=MOST_EVENTS)
+    found = events_page(ledger, key, limit=MOST_EVENTS, part=Part(items=False))
+    newest = events_page(ledger, key, limit=MOST_SHOWN, part=Part(newest_first=True))
     states = {step["name"]: step for step in view["steps"]}
     small = len(states) <= MOST_OPEN
     return page(
@@ -67,28 +69,10 @@ def shown(workflow_id: UUID) -> Response:
         called=called(found["events"]),
         not_called=NOT_CALLED,
         undoing=undoing,
-        events=list(reversed(found["events"]))[:MOST_SHOWN],
-        more_events=found["nextCursor"] is not None or len(found["events"]) > MOST_SHOWN,
+        failed_items={step["name"]: failed_items(key, step) for step in view["steps"]} if small else {},
+        events=newest["events"],
+        more_events=newest["nextCursor"] is not None,
         told=told,
-    )
-
-
-@bp.get("/steps/<path:name>")
-def one_step(workflow_id: UUID, name: str) -> Response:
-    """One step of a large workflow."""
-    ledger, key = parts().ledger, str(workflow_id)
-    view = workflow_view(ledger, key)
-    step = next((step for step in view["steps"] if step["name"] == name), None)
-    if step is None:
-        raise NotFound
-    found = events_page(ledger, key, limit=MOST_EVENTS)
-    return page(
-        "step.html",
-        workflow=view,
-        step=step,
-        called=called(found["events"]),
-        not_called=NOT_CALLED,
-        undoing=undoing,
     )
 
 

@@ -20,7 +20,8 @@ from orchestrator.moves.settling import Settled
 from orchestrator.outcome import Completed, Failed, Outcome, StepError
 from orchestrator.reading import read_document, read_folder
 from orchestrator.sealing import Sealer
-from orchestrator.setting_texts import rate
+from orchestrator.setting_texts import login_header as read_login_header
+from orchestrator.setting_texts import networks, rate
 from orchestrator.settings import Settings
 from orchestrator.states import Effect
 from orchestrator.workflow import Publication
@@ -53,7 +54,12 @@ class Desk:
     """The app over a database, its client, and what the app wanted sent."""
 
     def __init__(
-        self, database_url: str, folder: Path, api_keys: tuple[str, ...] = (), start_rate: str | None = None
+        self,
+        database_url: str,
+        folder: Path,
+        api_keys: tuple[str, ...] = (),
+        start_rate: str | None = None,
+        login_header: str | None = None,
     ) -> None:
         settings = Settings(
             database_url=database_url,
@@ -62,6 +68,8 @@ class Desk:
             data=folder,
             encryption_key=KEY,
             api_keys=tuple(api_key(key) for key in api_keys),
+            login_header=None if login_header is None else read_login_header(login_header),
+            login_proxies=networks("10.0.0.5, 10.1.0.0/16"),
             start_rate=None if start_rate is None else rate(start_rate),
         )
         odd = read_document(ODD)

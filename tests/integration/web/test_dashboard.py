@@ -94,8 +94,9 @@ def every_page(desk: Desk) -> list[str]:
     desk.claim(fresh, "validate")
     workflows = [f"/workflows/{one}" for one in (failed, waiting, fresh)]
     steps = f"/workflows/{failed}/steps/payment"
+    events = f"/workflows/{failed}/events"
     board = ["/", "/?status=failed", "/?field=amount&value=42.5", "/?status=odd&after=never"]
-    return [*board, *workflows, steps, "/definitions", "/definitions/subscription", "/workers", "/login"]
+    return [*board, *workflows, steps, events, "/definitions", "/definitions/subscription", "/workers", "/login"]
 
 
 def test_every_page_is_well_made_and_stays_at_home(desk: Desk) -> None:
@@ -184,6 +185,9 @@ def test_buttons_do_what_the_api_does_and_show_its_answers(desk: Desk) -> None:
     copy = press(desk, workflow, "rerun", once="a-key")
     assert "fresh copy" in copy.text
     assert press(desk, workflow, "rerun", once="a-key").request.path == copy.request.path
+    desk.order(copy.request.path.rpartition("/")[2], "cancel")
+    later = press(desk, workflow, "rerun", once="another", **{"from": "shipment"})
+    assert "409 Conflict" in later.text  # payment, before it, was not done
     assert desk.client.post(f"/workflows/{workflow}/destroy", data={"token": "x"}).status_code in (403, 404)
 
 
@@ -271,6 +275,49 @@ def test_orders_are_recorded_under_the_keys_name(guarded: Desk) -> None:
     assert len({event["details"]["by"] for event in events if "by" in event["details"]}) == 1
     guarded.client.post("/logout", data={"token": token_of(page(guarded, "/"))})
     assert guarded.client.get("/").status_code == 302
+
+
+PROXY = {"REMOTE_ADDR": "10.0.0.5"}
+
+
+@pytest.fixture
+def proxied(sqlite_url: str, tmp_path: Path) -> Iterator[Desk]:
+    """A desk behind a proxy that says who looks; whoever it names may look and order."""
+    desk = Desk(sqlite_url, tmp_path, KEYS, login_header="X-Forwarded-User:read+operate")
+    yield desk
+    desk.close()
+
+
+def test_whom_the_proxy_names_is_let_in_and_recorded_by_name(proxied: Desk) -> None:
+    """To the pages, with the form's token as everybody; the API asks for a key."""
+    ada = {"X-Forwarded-User": "ada@example.com"}
+    bearer = {"Authorization": f"Bearer {KEYS[1]}"}
+    workflow = proxied.client.post("/api/process-order", json=ORDER, headers=bearer).json["workflowId"]
+    shown = proxied.client.get(f"/workflows/{workflow}", headers=ada, environ_base=PROXY)
+    assert shown.status_code == 200
+    assert "ada@example.com" in shown.text.split("<main")[0]
+    path = f"/workflows/{workflow}/pause"
+    assert proxied.client.post(path, headers=ada, environ_base=PROXY).status_code == 403
+    form = {"token": token_of(shown.text)}
+    across = {**ada, "Sec-Fetch-Site": "cross-site"}
+    assert proxied.client.post(path, data=form, headers=across, environ_base=PROXY).status_code == 403
+    assert proxied.client.post(path, data=form, headers=ada, environ_base=PROXY).status_code == 303
+    events = proxied.client.get(f"/api/workflows/{workflow}/events", headers=bearer).json["events"]
+    assert [event["details"]["by"] for event in events if event["type"] == "workflow.paused"] == ["ada@example.com"]
+    assert proxied.client.get("/api/workflows", headers=ada, environ_base=PROXY).status_code == 401
+
+
+def test_nobody_but_the_proxy_is_believed(proxied: Desk) -> None:
+    """Whatever they send; and a proxy that adds to what a client sent lets nobody in."""
+    claim = {"X-Forwarded-User": "ada@example.com", "X-Forwarded-For": "10.0.0.5"}
+    for address in ("10.0.0.6", "127.0.0.1", "::1", "", "10.0.0.5, 10.0.0.6"):
+        answer = proxied.client.get("/", headers=claim, environ_base={"REMOTE_ADDR": address})
+        assert (answer.status_code, answer.location) == (302, "/login?next=/"), address
+    mapped = {"REMOTE_ADDR": "::ffff:10.1.2.3"}
+    for given, status in (("", 302), ("mallory,ada@example.com", 403), ("a" * 201, 403), ("Zo\u00c3\u00ab", 200)):
+        answer = proxied.client.get("/", headers={"X-Forwarded-User": given}, environ_base=mapped)
+        assert answer.status_code == status, given
+    assert "Zo\u00eb" in answer.text
 
 
 def test_a_forged_cookie_or_one_of_a_removed_key_opens_nothing(guarded: Desk, tmp_path: Path, sqlite_url: str) -> None:

@@ -72,3 +72,33 @@ def test_why_counts_the_items_and_names_those_that_are_due(desk: Desk, started: 
     told = [reason for reason in reasons if reason["step"] is not None]
     assert "2 of 12 are completed, 1 have failed, 3 are under way" in told[0]["waitsFor"]
     assert [reason["step"] for reason in told[1:]] == ["send[3]", "send[4]", "send[5]"]
+
+
+def test_the_dashboard_shows_counts_and_failures_and_pages_the_rest(desk: Desk, started: str) -> None:
+    """The workflow's page names what failed; the step's page begins with that; each item has one of its own."""
+    whole = page_of(desk, f"/workflows/{started}")
+    assert "<b>2</b> of 12 items completed" in whole
+    assert "answered 402" in whole
+    assert "p-5" not in whole.split("Context")[0]
+    step = page_of(desk, f"/workflows/{started}/steps/send")
+    assert "p-2" in step
+    assert "p-1<" not in step
+    assert "p-11" in page_of(desk, f"/workflows/{started}/steps/send?items=all")
+    item = page_of(desk, f"/workflows/{started}/steps/send[2]")
+    assert "answered 402" in item
+    assert "step.failed" in item
+    for name in ("send[12]", "send[999999]", "nobody[1]", "nobody"):
+        assert desk.client.get(f"/workflows/{started}/steps/{name}").status_code == 404
+    assert desk.client.get(f"/workflows/{started}/steps/send?items=odd&cursor=x").status_code == 400
+    events = page_of(desk, f"/workflows/{started}/events?step=send[2]")
+    assert "step.failed" in events
+    assert "step.expanded" not in events
+    assert "step.expanded" in page_of(desk, f"/workflows/{started}/events")
+    assert "has no step" in page_of(desk, f"/workflows/{started}/events?step=odd")
+
+
+def page_of(desk: Desk, path: str) -> str:
+    """A page's text."""
+    answer = desk.client.get(path, headers={"Accept": "text/html"})
+    assert answer.status_code == 200, answer.text
+    return answer.text
