@@ -5,8 +5,10 @@ No setting is left at a default that is wrong for a broker one may lose: the led
 
 from orchestrator.embedded import embedded_url
 from orchestrator.settings import Settings
+from orchestrator.shares import threads_for
 
 _settings = Settings.from_environment()
+_threads = threads_for(_settings.concurrency)
 
 broker_url = _settings.redis_url or embedded_url(_settings.data)
 # A Unix socket is `redis+socket://` to the broker and `socket://` to the backend.
@@ -29,7 +31,7 @@ task_track_started = False
 # Threads: an attempt waits for a service, and hundreds of waits fit into one process. Not gevent or eventlet: they
 # never give back unacknowledged messages and fail acknowledgements on a full pool of connections.
 worker_pool = "threads"
-worker_concurrency = _settings.concurrency
+worker_concurrency = _threads
 worker_prefetch_multiplier = 1
 # One that drops messages which it cannot understand: Celery's own would end, and the next worker after it.
 worker_consumer = "tasks.consumer:SturdyConsumer"
@@ -39,13 +41,13 @@ task_publish_retry = False
 broker_connection_timeout = 3
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
-broker_pool_limit = _settings.concurrency + 10
-redis_max_connections = _settings.concurrency + 50
+broker_pool_limit = _threads + 10
+redis_max_connections = _threads + 50
 redis_socket_timeout = 5
 redis_socket_connect_timeout = 3
 redis_retry_on_timeout = True
 broker_transport_options = {
-    "max_connections": _settings.concurrency + 50,
+    "max_connections": _threads + 50,
     "socket_timeout": 10,
     "socket_connect_timeout": 3,
     "socket_keepalive": True,

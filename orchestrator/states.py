@@ -23,7 +23,7 @@ A step (a compensation is a step too)::
      │ ▲ ▲              │  │
      │ │ └──── lost ────┘  └──park──► waiting ──wake──► pending
      │ └── retry ── failed             ▲ └── answered, its items ended, its time over ──► completed | failed
-     ├── held back by a limit ─────────┘
+     ├── held back ────────────────────┘
      ├── a branch that was not taken ──► skipped
      └── a join that cannot be reached ──► failed
 
@@ -66,7 +66,7 @@ class Waiting(StrEnum):
     that its definition names. `callback`: what the service says when it has done what it accepted. `approval`: what a
     person decides. `poll`: the time to ask again how it stands. `child`: the end of a workflow, `task`: of a Celery
     task, that it began. `items`: the calls of a step with `forEach`, or the undoing of them. `limit`: a place under a
-    limit. `circuit`: a service that fails.
+    limit. `circuit`: a service that fails. `share`: a place in a worker, of which its slow host has its share.
     """
 
     RETRY = "retry"
@@ -80,6 +80,7 @@ class Waiting(StrEnum):
     ITEMS = "items"
     LIMIT = "limit"
     CIRCUIT = "circuit"
+    SHARE = "share"
 
 
 UNDER_WAY = frozenset({Waiting.CALLBACK, Waiting.POLL, Waiting.CHILD, Waiting.TASK})

@@ -13,6 +13,7 @@ from typing import Final
 from orchestrator.definition import Call, Definition
 from orchestrator.jsontype import Json
 from orchestrator.plan import Fragment
+from orchestrator.shares import Aside, Key
 from orchestrator.states import (
     FINAL,
     SETTLED,
@@ -245,14 +246,30 @@ def limited(call: Call) -> bool:
     return call.limit is not None
 
 
+SentAside = Callable[[Key, Call], Aside | None]
+"""Whether a step must wait, as its host has its share of the worker that would claim it."""
+
+
+def never_aside(key: Key, call: Call) -> None:
+    """Where no worker claims, or a worker knows no shares."""
+
+
 class Workflow:
     """A workflow under its lock, with as many of its steps as were asked for."""
 
-    def __init__(self, head: Head, definition: Definition, loader: Loader, needs_slot: Limited = limited) -> None:
+    def __init__(
+        self,
+        head: Head,
+        definition: Definition,
+        loader: Loader,
+        needs_slot: Limited = limited,
+        aside: SentAside = never_aside,
+    ) -> None:
         self.head = head
         self._loaded_head = replace(head)
         self.definition = definition
         self.limited = needs_slot
+        self.aside = aside
         self.events: list[Event] = []
         self.added: dict[str, StepState] = {}
         self.changed: dict[str, StepState] = {}

@@ -27,7 +27,7 @@ MEANINGS = {
     "step.lost": "Its worker died or was cut off; it is called again with the same key, where that is safe.",
     "step.outwaited": "Its worker is silent; the step is left to it until `until`.",
     "step.waiting": "It is parked: for what and until when.",
-    "step.heldBack": "It waits for its limit.",
+    "step.heldBack": "It may not be called yet: `waitingFor` says for what it waits, `key` for which limit or host.",
     "step.resent": "Its message was lost and is sent again.",
     "step.takenOver": "A fresh copy of the workflow keeps what the original had done.",
     "workflow.started": "It was accepted.",

@@ -8,7 +8,9 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from celery.concurrency.thread import TaskPool
 from celery.signals import worker_ready
+from celery.worker.consumer import Consumer
 
 from orchestrator import traces
 from orchestrator.attempt import Bench
@@ -16,11 +18,13 @@ from orchestrator.call import Caller
 from orchestrator.children import Children
 from orchestrator.ledger import Ledger
 from orchestrator.ledger.clerk import Clerk
+from orchestrator.ledger.crowding import Crowding, Hosts
 from orchestrator.ledger.engine import Database
 from orchestrator.ledger.limiting import Limiter
 from orchestrator.ledger.presence import SILENCE, STEADY
 from orchestrator.request import surroundings
 from orchestrator.settings import Settings
+from orchestrator.shares import Shares, threads_for
 from orchestrator.standing import Standing
 from tasks.app import app
 from tasks.dispatch import Dispatch
@@ -39,6 +43,7 @@ class Held:
     """All of it."""
 
     bench: Bench
+    shares: Shares
     ledger: Ledger
     heart: Heart
     reconciler: Reconciler
@@ -68,25 +73,30 @@ def _set_up() -> Held:
     publish = Dispatch(app.tasks["orchestrator.step"])
     standing = Standing(SILENCE, STEADY)
     reconciler = Reconciler(ledger, RedisQueue(app), publish, standing)
-    caller = Caller(
-        pool_size=settings.concurrency, max_answer_bytes=settings.max_answer_bytes, allow_hosts=settings.allow_hosts
-    )
+    threads = threads_for(settings.concurrency)
+    shares = Shares(threads, Hosts(settings.vars))
+    ledger.aside = shares.aside
+    caller = Caller(pool_size=threads, max_answer_bytes=settings.max_answer_bytes, allow_hosts=settings.allow_hosts)
     around = surroundings(settings)
-    limiter = Limiter(ledger, name, reconciler.hurry)
-    clerk = Clerk(ledger.on(Database(settings.database_url, pool_size=1, by_index=True)))
+    limiter = Limiter(ledger, name, reconciler.hurry, shares)
+    clerk = Clerk(ledger.on(Database(settings.database_url, pool_size=1, by_index=True)), shares)
     delegates = (Children(ledger, Folder(settings.definitions), publish), Foreign(app))
     bench = Bench(name, clerk, caller, around, publish, reconciler.hurry, may_go_on, standing, limiter, delegates)
     count(settings, ledger.database)
     traces.begin(settings)
-    tending = tended(settings, ledger, limiter, publish)
-    made = Held(bench, ledger, Heart(ledger, name, standing), reconciler, tending)
+    crowding = Crowding(ledger, shares, reconciler.hurry)
+    tending = [*tended(settings, ledger, limiter, publish), Tending("shares", crowding.round)]
+    made = Held(bench, shares, ledger, Heart(ledger, name, standing), reconciler, tending)
     for thread in (made.heart, reconciler, *made.tending):
         thread.start()
     return made
 
 
 @worker_ready.connect
-def _begin(**_: object) -> None:
+def _begin(sender: Consumer, **_: object) -> None:
+    if isinstance(sender.pool, TaskPool):
+        # As many as `-c` has asked for, or the setting.
+        held().shares.fit(sender.pool.limit)
     held()
     serve(Settings.from_environment())
 

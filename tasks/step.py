@@ -34,7 +34,8 @@ def step(self: Task, workflow_id: str, name: str) -> None:
     chain = self.request.chain or []
     line = Line(_names(chain, workflow_id))
     try:
-        reply = attempt(held().bench, workflow_id, name, line)
+        with held().shares.place():
+            reply = attempt(held().bench, workflow_id, name, line)
     except DefinitionError as error:
         log.warning("%s of workflow %s is left to a worker of a newer release: %s", name, workflow_id, error)
         raise Ignore from error

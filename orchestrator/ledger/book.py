@@ -18,7 +18,7 @@ from orchestrator.ledger.outputs import output_of
 from orchestrator.ledger.rows import Rows
 from orchestrator.moves.move import Move
 from orchestrator.states import WorkflowStatus
-from orchestrator.workflow import Head, Limited, Publication, Workflow, limited
+from orchestrator.workflow import Head, Limited, Publication, SentAside, Workflow, limited, never_aside
 
 Reply = TypeVar("Reply")
 
@@ -35,7 +35,8 @@ class Ledger:
     """The tables, and the only code that writes them.
 
     `variables` are what `${vars.NAME}` reads in outputs; `destinations` says at how many places ops are told; `limited`
-    says which calls need a slot (a worker's `limiting.Limiter` knows more of that than definitions do).
+    says which calls need a slot (a worker's `limiting.Limiter` knows more of that than definitions do), `aside` which
+    have to wait, as their host has its share of the worker.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Ledger:
         self.variables = dict(variables or {})
         self.destinations = destinations
         self.limited: Limited = limited
+        self.aside: SentAside = never_aside
 
     def on(self, database: Database) -> "Ledger":
         """The same ledger through other connections."""
@@ -92,7 +94,7 @@ class Ledger:
         workflows: dict[str, Workflow] = {}
         for head in heads:
             definition = self.definitions.get(rows.connection, head.version)
-            workflows[head.id] = Workflow(head, definition, rows.loader(head.id), self.limited)
+            workflows[head.id] = Workflow(head, definition, rows.loader(head.id), self.limited, self.aside)
         keys = {
             (move.workflow_id, step)
             for move in moves

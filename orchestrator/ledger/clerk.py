@@ -21,6 +21,7 @@ from orchestrator.ledger.scopes import Key, ReadSteps
 from orchestrator.moves.claiming import Claimed, Refusal
 from orchestrator.moves.move import Claim, Proceed, Proceeded, Settle
 from orchestrator.moves.settling import GOES_ON, Settled
+from orchestrator.shares import Shares
 from orchestrator.workflow import Publication
 
 MOST = 100
@@ -63,10 +64,11 @@ class _Ticket:
 
 
 class Clerk:
-    """Makes claims and settles for any number of threads."""
+    """Makes claims and settles for any number of threads. `shares` is told which steps are in their hands."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, shares: Shares | None = None) -> None:
         self._ledger = ledger
+        self._shares = shares
         self._waiting: list[_Ticket] = []
         self._desk = threading.Lock()
         self._most = MOST
@@ -92,7 +94,7 @@ class Clerk:
         try:
             made = _patiently(lambda: self._make(move), lambda: self._make(replace(move, again=True)), patience)
         finally:
-            self._in_hand.discard((move.workflow_id, move.step))
+            self._let_go((move.workflow_id, move.step))
         return Made(made.reply if isinstance(made.reply, Settled) else Settled.LATE, made.publication)
 
     def proceed(
@@ -107,7 +109,7 @@ class Clerk:
         except Unavailable:
             return self._proceed_patiently(replace(settle, again=True), replace(claim, again=True), patience)
         finally:
-            self._in_hand.discard((settle.workflow_id, settle.step))
+            self._let_go((settle.workflow_id, settle.step))
         went = made.reply
         if not isinstance(went, Went):
             return Made(Settled.LATE, made.publication), None
@@ -192,7 +194,15 @@ class Clerk:
         for move, answer in zip(moves, made, strict=True):
             taken = answer.reply.taken if isinstance(answer.reply, Went) else answer.reply
             if isinstance(taken, Materials):
-                self._in_hand.add((move.workflow_id, taken.step.name))
+                key = (move.workflow_id, taken.step.name)
+                self._in_hand.add(key)
+                if self._shares is not None:
+                    self._shares.take(key, taken.call)
+
+    def _let_go(self, key: Key) -> None:
+        self._in_hand.discard(key)
+        if self._shares is not None:
+            self._shares.drop(key)
 
 
 def _patiently(first: Callable[[], Reply], again: Callable[[], Reply], patience: float) -> Reply:

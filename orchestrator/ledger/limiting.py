@@ -28,6 +28,7 @@ from orchestrator.moves.limiting import BACKSTOP, hold_back
 from orchestrator.moves.settling import fail_without_call
 from orchestrator.outcome import StepError
 from orchestrator.rendering import text_of
+from orchestrator.shares import Shares
 from orchestrator.workflow import Publication, Workflow
 
 LONGEST_KEY = 200
@@ -46,10 +47,13 @@ class Limiter:
     `hosts` are those that somebody set a limit for; `learn_hosts` reads them anew.
     """
 
-    def __init__(self, ledger: Ledger, worker: str, hurry: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, ledger: Ledger, worker: str, hurry: Callable[[], None] = lambda: None, shares: Shares | None = None
+    ) -> None:
         self._ledger = ledger
         self._worker = worker
         self._hurry = hurry
+        self._shares = shares
         self._hosts: frozenset[str] = frozenset()
         self._held: set[Key] = set()
         self._lock = threading.Lock()
@@ -62,7 +66,7 @@ class Limiter:
             return True
         if not self._hosts:
             return False
-        host = _known_host(call.target_url, self._ledger.variables)
+        host = known_host(call.target_url, self._ledger.variables)
         return host is None or host in self._hosts
 
     def claim(self, workflow_id: str, step: str) -> Made[Materials | Refusal]:
@@ -85,6 +89,8 @@ class Limiter:
             if isinstance(made.reply, Materials):
                 with self._lock:
                     self._held.add((workflow_id, step))
+                if self._shares is not None:
+                    self._shares.take((workflow_id, step), made.reply.call)
             elif made.reply is Refusal.PARKED:
                 self._hurry()
             return made
@@ -260,7 +266,7 @@ def host_of(url: Template, scope: Mapping[str, Json]) -> str | None:
         return None
 
 
-def _known_host(url: Template, variables: Mapping[str, str]) -> str | None:
+def known_host(url: Template, variables: Mapping[str, str]) -> str | None:
     """The host, where nothing of a workflow has to be read for it."""
     if url.references.roots - {"vars", "secret"}:
         return None

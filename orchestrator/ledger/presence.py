@@ -1,10 +1,10 @@
 """Which workers are alive: each says so every few seconds; the steps of one that no longer does are due at once."""
 
-from sqlalchemy import Connection, and_, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, and_, delete, insert, or_, select, tuple_, update
 
 from orchestrator.ledger.book import Ledger
 from orchestrator.ledger.tables import steps, workers
-from orchestrator.states import StepStatus
+from orchestrator.states import StepStatus, Waiting
 
 BEAT = 3.0
 """Seconds between two signs of life."""
@@ -54,10 +54,17 @@ def _release(connection: Connection, names: list[str], now: float) -> list[str]:
     that follows is made under the workflow's lock and finds what the settle left. Rows that somebody writes just now
     are passed over, as he may wait for one that was changed here: they are due in the next round.
     """
-    held = and_(steps.c.wake_at > now, steps.c.worker.in_(names), steps.c.status == StepStatus.RUNNING.value)
+    held = and_(steps.c.wake_at > now, steps.c.worker.in_(names), _HELD)
     free = select(steps.c.workflow_id, steps.c.name).where(held).with_for_update(skip_locked=True)
     connection.execute(update(steps).where(tuple_(steps.c.workflow_id, steps.c.name).in_(free)).values(wake_at=now))
     busy = set(connection.execute(select(steps.c.worker).where(held).distinct()).scalars())
     gone = [name for name in names if name not in busy]
     connection.execute(delete(workers).where(workers.c.name.in_(gone)))
     return gone
+
+
+_HELD = or_(
+    steps.c.status == StepStatus.RUNNING.value,
+    # Sent aside: nobody else would call it back.
+    (steps.c.status == StepStatus.WAITING.value) & (steps.c.waiting_for == Waiting.SHARE.value),
+)

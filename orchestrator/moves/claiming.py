@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from orchestrator.moves.advancing import is_ready, may_start
+from orchestrator.moves.limiting import send_aside
 from orchestrator.moves.settling import fail_without_call
 from orchestrator.moves.timing import overdue, time_for
 from orchestrator.states import StepStatus
@@ -19,7 +20,8 @@ class Refusal(StrEnum):
 
     `passed`: the step has settled, so its canvas may go on. `overdue`: its deadline has passed, so it has failed now.
     `limited`: it needs a slot first (`orchestrator.ledger.limiting`); of those that asked for one, `parked` has to wait
-    for it and `unusable` has failed now, as its limit cannot be worked out. All others change nothing.
+    for it and `unusable` has failed now, as its limit cannot be worked out. `parked` also where its host has its share
+    of the worker (`orchestrator.shares`). All others change nothing.
     """
 
     PASSED = "passed"
@@ -62,8 +64,8 @@ def claim(
         return Refusal.HELD
     if (refusal := _not_now(workflow, step)) is not None:
         return refusal
-    if not slot and not step.under_way and not workflow.fans_out(step) and workflow.limited(workflow.call_of(step)):
-        return Refusal.LIMITED
+    if not (slot or step.under_way or workflow.fans_out(step)) and (held := _held_back(workflow, step, worker, now)):
+        return held
     workflow.change(name)
     if (late := overdue(workflow, step, now)) is not None:
         fail_without_call(workflow, step, late, now)
@@ -74,6 +76,15 @@ def claim(
     if not asking:
         _begin(workflow, step, now)
     return _given(workflow, step, now)
+
+
+def _held_back(workflow: Workflow, step: StepState, worker: str, now: float) -> Refusal | None:
+    call = workflow.call_of(step)
+    aside = workflow.aside((workflow.head.id, step.name), call)
+    if aside is not None:
+        send_aside(workflow, step, aside.host, worker, now + aside.seconds)
+        return Refusal.PARKED
+    return Refusal.LIMITED if workflow.limited(call) else None
 
 
 def _begin(workflow: Workflow, step: StepState, now: float) -> None:

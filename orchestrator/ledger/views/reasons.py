@@ -135,6 +135,10 @@ _WAITED_FOR_OTHERS = {
         "its turn: as many calls are made, or were begun, as its limit allows",
         "the end of another call, which wakes the step that waited longest; or a higher limit",
     ),
+    Waiting.SHARE: (
+        "a place in a worker: its host is slow, and has its share of the worker's calls",
+        "the end of another call to that host; or more workers",
+    ),
     Waiting.CHILD: (
         "the end of the workflow that it started",
         "that workflow's end: ask why it is not moving; cancel ends both",
