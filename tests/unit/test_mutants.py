@@ -169,10 +169,10 @@ ITEMS = {
 
 OTHERS = ITEMS | {
     "a step that is held back is never looked at again": Bug(
-        limiting.hold_back, "earliest(wake_at, deadline_at(workflow, step))", "None"
+        limiting._park, "earliest(wake_at, deadline_at(workflow, step))", "None"
     ),
     "what a step that is held back was to bring is never brought": Bug(
-        limiting.hold_back, "leave_canvas(workflow, step)", "assert leave_canvas"
+        limiting._park, "leave_canvas(workflow, step)", "assert leave_canvas"
     ),
     "a join goes on with the first to arrive": Bug(
         advancing.is_ready, "return step.waits_for == 0 and (step.arrived > 0 or", "return (step.arrived > 0 or"
