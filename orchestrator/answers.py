@@ -131,7 +131,8 @@ def _meaning(materials: Materials, around: Surroundings, said: Success | Failure
         )  # fmt: skip
     told = masked(Said(500, {}, _message(said.error)), private)
     assert isinstance(told, Said), "an answer that is masked is still one"
-    failed = Failed(StepError("callback", str(told.body)), said.effect, said.retryable)
+    repeatable = said.retryable and (call.idempotent or said.effect is Effect.NONE)
+    failed = Failed(StepError("callback", str(told.body)), said.effect, repeatable)
     if call.retry.on is None or not said.retryable:
         return failed
     return reconsidered(failed, call.retry.on, {**scope, "response": None})

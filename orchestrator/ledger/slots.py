@@ -70,7 +70,8 @@ class Gate:
         Where that is now, the caller has to say `hold`, or let it go.
         """
         mine = self._connection.execute(_MINE, {"id": workflow_id, "step": step}).one_or_none()
-        if mine is not None and mine.key != self.key:
+        if mine is not None and (mine.key != self.key or mine.attempt is not None):
+            # Under another key, or that of an attempt which was lost: who asks under the workflow's lock runs none.
             self._connection.execute(_LEAVE, {"id": workflow_id, "step": step})
             mine = None
         if mine is not None and mine.begins_at is not None and mine.attempt is None:

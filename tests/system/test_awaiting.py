@@ -179,6 +179,22 @@ def test_a_service_that_says_it_failed_is_asked_again_and_then_given_up(site: Si
     assert error == {"kind": "callback", "message": "the service says that it failed: bank away"}
 
 
+def test_a_call_that_may_not_be_repeated_is_not_repeated_because_its_service_is_unsure(
+    site: Site, services: Services
+) -> None:
+    """It may have been done: the step has failed, and is undone. Where nothing was done, it is called again."""
+    services.answer(pay=Reply(202))
+    steps: Json = {"pay": {"callback": {"timeout": "1h"}, "retries": 3, "idempotent": False}}
+    workflow_id = site.installation.start(definition(services.url, steps))
+    site.waits(workflow_id, "pay", "callback")
+    assert site.answer(services.of("pay")[0], "/failed", error="bank away")[0] == 200
+    until(lambda: len(services.of("pay")) == 2, 10, "the second attempt")
+    site.waits(workflow_id, "pay", "callback")
+    assert site.answer(services.of("pay")[1], "/failed", error="who knows", effect="unknown")[0] == 200
+    assert site.installation.wait(workflow_id)["status"] == "failed"
+    assert len(services.of("pay")) == 2
+
+
 def test_only_the_token_of_the_attempt_opens_the_door(site: Site, services: Services) -> None:
     """Missing, wrong, another step's: 403, and nobody learns whether there is such a workflow."""
     services.answer(pay=Reply(202), book=Reply(202))

@@ -116,6 +116,25 @@ def test_a_worker_that_dies_takes_no_slot_with_it(bank: Bank) -> None:
     other.take(second)
 
 
+def test_a_step_that_is_taken_over_has_no_use_for_the_slot_of_its_lost_attempt(bank: Bank) -> None:
+    """Asked before anybody has tidied: it gets that place itself, or waits for its turn like any other."""
+    first, second = bank.play.start({"only": ONE}), bank.play.start({"only": ONE})
+    bank.take(first)
+    bank.play.pass_time(200)
+    bank.play.ledger.make([Look(first, "only")])
+    again = bank.take(first)
+    assert again.attempt == 2
+    assert bank.claim(second) is Refusal.PARKED
+    bank.play.pass_time(200)
+    bank.play.ledger.make([Look(first, "only")])
+    assert bank.claim(first) is Refusal.PARKED, "the other one waits longer"
+    assert bank.woken() == []
+    bank.limiter.tidy()
+    assert bank.woken() == [second]
+    bank.end(bank.take(second))
+    assert bank.woken() == [first]
+
+
 def test_a_slot_that_nobody_comes_for_goes_to_the_next(bank: Bank) -> None:
     """A workflow that was cancelled while it waited holds up nobody."""
     first, second, third = (bank.play.start({"only": ONE}) for _ in range(3))
