@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from orchestrator.workflow import step_of
-from tests.chaos.forms_held import believed, brought_up, crowds, decided
+from tests.chaos.forms_held import believed, brought_up, crowds, decided, put_off, ticks, told_of_ends
 from tests.chaos.record import Call, Happened, Record, Told
 from tests.chaos.recovery import BOUND, recoveries
 from tests.chaos.replaying import CLOCKS, FINAL, UNDO, Replay
@@ -50,8 +50,9 @@ class Finding:
 
 def check(record: Record) -> list[Finding]:
     """Everything that is wrong."""
-    found = [*_starts(record), *_held_up(record), *(Finding(*one) for one in crowds(record))]
+    found = [*_starts(record), *_held_up(record), *_all_together(record)]
     children = record.children()
+    delays = {workflow_id: start.delay for start in record.starts for workflow_id in start.ids}
     for told in record.workflows.values():
         calls = record.of.get(told.id, [])
         sentences = [
@@ -63,9 +64,15 @@ def check(record: Record) -> list[Finding]:
             *believed(told, [said for said in record.said if said.workflow == told.id]),
             *decided(told, [one for one in record.decisions if one.workflow == told.id]),
             *brought_up(told, children),
+            *put_off(told, delays),
         ]
         found += [Finding(kind, told.id, sentence) for kind, sentence in sentences]
     return sorted(set(found))
+
+
+def _all_together(record: Record) -> Iterator[Finding]:
+    for promise in (crowds, told_of_ends, ticks):
+        yield from (Finding(*one) for one in promise(record))
 
 
 Sentences = Iterator[tuple[str, str]]
@@ -171,6 +178,8 @@ def _undone(told: Told, calls: list[Call]) -> Sentences:
 
 def _undone_row(told: Told, step: str, name: str, calls: list[Call]) -> Sentences:
     own, status = told.definition.steps[step], told.steps[name]["status"]
+    if told.steps[step]["status"] == "failed":
+        status = "failed"  # and with it whatever its items did
     acts = [call.acted_at for call in calls if call.step == name and call.kind != "undo" and call.acted_at]
     undos = [call.acted_at for call in calls if call.step == name and call.kind == "undo" and call.acted_at]
     still_open = bool(acts) and (not undos or max(acts) > max(undos)) and own.compensate is not None

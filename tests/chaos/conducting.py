@@ -3,22 +3,23 @@
 import random
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import requests
 from sqlalchemy import func, select
 
 from orchestrator.errors import Unavailable
 from orchestrator.ledger.engine import Database
 from orchestrator.ledger.tables import workflows
 from tests.chaos.disk import SmallDisk, possible
-from tests.chaos.drawing import any_documents
+from tests.chaos.drawing import CLOCKWORK, any_documents
 from tests.chaos.faults import FAULTS, Course, Episode, NothingHappened, episodes
 from tests.chaos.hosts import TwoHosts
-from tests.chaos.load import Load, planned
+from tests.chaos.load import PATIENCE, Load, planned
 from tests.chaos.person import Person
-from tests.chaos.record import Happened, Record, read_books, read_ledger
+from tests.chaos.record import Happened, Record, read_books, read_deliveries, read_ledger
 from tests.chaos.replaying import FINAL
 from tests.chaos.stage import Kind, Stage
 
@@ -70,7 +71,7 @@ def conduct(plan: Plan, folder: Path, tell: Callable[[str], None] = lambda line:
         SmallDisk(folder / "disk") if possible() is None else nullcontext() as disk,
         Stage(folder, plan.kind, documents, seed=plan.seed, workers=plan.workers, network=network, disk=disk) as stage,
     ):
-        types = [str(document["type"]) for document in documents]
+        types = [str(document["type"]) for document in documents if document["type"] != CLOCKWORK]
         starts = planned(plan.seed, types, seconds=plan.minutes * 60 + 3 * WARM, rate=plan.rate)
         load = Load(stage.url, plan.seed, starts)
         person = Person(stage.url, stage.database_url, plan.seed)
@@ -80,13 +81,34 @@ def conduct(plan: Plan, folder: Path, tell: Callable[[str], None] = lambda line:
             happened = _Conductor(stage, plan, tell).conduct()
             quiet_at = time.time()
             tell("quiet: until everything has ended")
+            paused_at = _pause_schedule(stage)
             _tend_until(stage, lambda: not load.busy and _all_ended(stage), plan.patience)
         finally:
             load.stop()
             person.stop()
         told = read_ledger(stage.database_url, stage.definitions)
-        at, books = time.time(), read_books(stage.books)
-        return Record(told, books.calls, load.starts, happened, quiet_at, at, books.said, person.decisions)
+        at, books = time.time(), read_books(stage.books, stage.foreign_books)
+        return Record(
+            *(told, books.calls, load.starts, happened, quiet_at, at),
+            said=books.said,
+            decisions=person.decisions,
+            heard=books.heard,
+            deliveries=read_deliveries(stage.database_url),
+            paused_at=paused_at,
+        )
+
+
+def _pause_schedule(stage: Stage) -> float | None:
+    """No more workflows are started by the clock; from when on, None where nobody could be told."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        stage.tend()
+        with suppress(requests.RequestException):
+            address = f"{stage.url}/api/schedules/definition:{CLOCKWORK}/pause"
+            if requests.post(address, timeout=PATIENCE).status_code == 200:
+                return time.time()
+        time.sleep(0.3)
+    return None
 
 
 class _Conductor:

@@ -3,7 +3,8 @@
 A step's address says how its service treats keys: `/keyed/` honours them, `/once/` does not and the definition says so
 (`idempotent: false`), `/careless/` does not and the definition does not say so. `poor` services fail often.
 
-The last definitions have plain calls only: they are the children of the others' steps, and are started alone too.
+The last definitions have plain calls only: the children of the others' steps, which are started alone too, and one that
+is started by the clock. Some tell a webhook how they end.
 """
 
 import random
@@ -23,6 +24,11 @@ Route = dict[str, list[str]]
 
 
 CHILDREN = ("chaos-child-0", "chaos-child-1")
+CLOCKWORK = "chaos-clock"
+"""The one that is started by the clock alone."""
+
+EVERY = 5.0
+"""Seconds from one tick of its schedule to the next."""
 
 
 def any_documents(seed: int, how_many: int = 12) -> list[dict[str, Json]]:
@@ -30,7 +36,9 @@ def any_documents(seed: int, how_many: int = 12) -> list[dict[str, Json]]:
     dice = random.Random(f"definitions {seed}")
     shapes = [_chain, _diamond, _not_nested, _any_route]
     parents = [_document(dice, f"chaos-{n}", shapes[n % len(shapes)](dice), CHILDREN) for n in range(how_many)]
-    return parents + [_document(dice, name, _chain(dice, most=3), ()) for name in CHILDREN]
+    clockwork = _document(dice, CLOCKWORK, _chain(dice, most=2), ())
+    clockwork["schedule"] = {"every": EVERY, "catchUp": "all", "context": {"n": -1, "lucky": True}}
+    return [*parents, *(_document(dice, name, _chain(dice, most=3), ()) for name in CHILDREN), clockwork]
 
 
 def read(documents: list[dict[str, Json]]) -> dict[str, Definition]:
@@ -80,6 +88,8 @@ def _document(dice: random.Random, type_: str, route: Route, children: Sequence[
     document: dict[str, Json] = {"type": type_, "deadline": "1h", "steps": steps}
     if dice.random() < 0.25:
         document["compensation"] = "sequential"
+    if dice.random() < 0.5:
+        document["webhooks"] = [{"url": f"{SERVICES}/hook/{type_}"}]
     return document
 
 

@@ -51,6 +51,12 @@ def _kill_web(stage: Stage, dice: random.Random, scale: float) -> Course:
     yield 0.0
 
 
+def _kill_foreign(stage: Stage, dice: random.Random, scale: float) -> Course:
+    """The team's own worker: it has the tasks in hand that steps wait for."""
+    stage.foreign.send(signal.SIGKILL)
+    yield 0.0
+
+
 def _term_worker(stage: Stage, dice: random.Random, scale: float) -> Course:
     _any_worker(stage, dice).send(signal.SIGTERM)
     yield 0.0
@@ -248,6 +254,7 @@ FAULTS: dict[str, Fault] = {
     "kill-worker": Fault(_kill_worker, often=4),
     "kill-workers": Fault(_kill_workers),
     "kill-web": Fault(_kill_web, takes_over=False),
+    "kill-foreign": Fault(_kill_foreign, takes_over=False),
     "term-worker": Fault(_term_worker, takes_over=False),
     "stop-worker": Fault(_stop_worker),
     "kill-received": Fault(_killed_at("received"), often=1),

@@ -6,6 +6,7 @@ approval   a person decides (`tests.chaos.person`)
 wait       nothing happens for a while
 items      one call for each item of a list
 child      another workflow of the same run
+task       a Celery task of somebody else's worker (`tests.chaos.foreign`)
 """
 
 import random
@@ -16,15 +17,16 @@ from orchestrator.jsontype import Json
 CALLBACK = 5.0
 POLLING = 8.0
 DECISION = 5.0
-"""Seconds that a step waits for its answer, asks, and waits for a person: fewer than work may be held up."""
+TASK = 6.0
+"""Seconds that a step waits for its answer, asks, waits for a person, for a task: fewer than work may be held up."""
 
 NARROW = 3
 """Calls at once under the limit that steps of all definitions share."""
 
 LIMIT: Json = {"key": "narrow", "concurrency": NARROW}
-FORMS = {"call": 56, "callback": 12, "poll": 8, "approval": 5, "wait": 5, "items": 9, "child": 5}
+FORMS = {"call": 56, "callback": 12, "poll": 8, "approval": 5, "wait": 5, "items": 9, "child": 5, "task": 5}
 _OF_EVERY_STEP = ("waitFor", "optional", "join", "when")
-_OF_A_REQUEST = ("compensate",)
+_UNDONE = "compensate"
 
 
 def formed(dice: random.Random, step: dict[str, Json], children: Sequence[str]) -> dict[str, Json]:
@@ -43,8 +45,11 @@ def formed(dice: random.Random, step: dict[str, Json], children: Sequence[str]) 
             return _maybe_narrow(dice, {**step, "forEach": _any_items(dice)}, 0.4)
         case "child" if children:
             context = {"n": "${context.n}", "lucky": "${context.lucky}"}
-            own = _OF_EVERY_STEP if dice.random() < 0.6 else (*_OF_EVERY_STEP, *_OF_A_REQUEST)
+            own = _OF_EVERY_STEP if dice.random() < 0.6 else (*_OF_EVERY_STEP, _UNDONE)
             return {**_kept(step, own), "workflow": dice.choice(children), "context": context}
+        case "task":
+            sent = {"task": "chaos.carry_out", "queue": "foreign", "args": ["${context.n}"], "timeout": TASK}
+            return {**_kept(step, (*_OF_EVERY_STEP, _UNDONE, "retries", "retry", "idempotent")), **sent}
         case _:
             return _maybe_narrow(dice, step, 0.1)
 

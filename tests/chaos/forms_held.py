@@ -1,13 +1,17 @@
-"""Whether each form of a step keeps what it promises: who is believed, children with their parents, limits.
+"""Whether each form of a step, and of a start, keeps what it promises: who is believed, children, limits, ticks, ends.
 
 Sentences as `tests.chaos.checking` gathers them, with the kind of finding; nothing where all is well.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 
-from tests.chaos.drawing import TIMEOUT
+from orchestrator.beginning import moment
+from tests.chaos.drawing import CLOCKWORK, EVERY, TIMEOUT
+from tests.chaos.hooks import Heard
 from tests.chaos.person import Decision
-from tests.chaos.record import Call, Record, Said, Told
+from tests.chaos.record import Call, Record, Row, Said, Told
+from tests.chaos.recovery import BOUND
 from tests.chaos.replaying import CLOCKS, FINAL
 
 Sentences = Iterator[tuple[str, str]]
@@ -76,6 +80,70 @@ def _with_its_parent(told: Told, name: str, child: Told) -> Sentences:
         )
     if told.row["status"] != "completed" and done and told.row["compensate"] and told.row["compensation"] != "failed":
         yield "not undone", f"it {told.row['status']}, but {child.id}, which {name} had started, is still completed"
+
+
+def told_of_ends(record: Record) -> Iterator[tuple[str, str, str]]:
+    """Who wants to know how a workflow has ended is told at least once, under one id, and of nothing else."""
+    rows: dict[tuple[str, str], list[Row]] = {}
+    for row in record.deliveries:
+        rows.setdefault((row["workflow_id"], row["event"]), []).append(row)
+    heard: dict[tuple[str, str], list[Heard]] = {}
+    for one in record.heard:
+        heard.setdefault((one.workflow, one.event), []).append(one)
+        if not one.genuine:
+            yield "forged", one.workflow, f"a webhook was told of {one.event} without our signature"
+    ends = {end for told in record.workflows.values() for end in _ends_to_tell(told)}
+    for workflow, event in sorted(heard.keys() - ends):
+        yield "illegal move", workflow, f"a webhook was told of {event}, which nobody wanted to know, or never was"
+    for end in sorted(ends):
+        ids = {one.id for one in heard.get(end, ())}
+        for sentence in _delivered(rows.get(end, []), {one.id for one in heard.get(end, ()) if one.status < 300}):
+            yield "lost", end[0], f"{end[1]}: {sentence}"
+        if len(ids | {row["id"] for row in rows.get(end, ())}) > 1:
+            yield "doubled", end[0], f"a webhook was told of {end[1]} under several ids"
+
+
+def _ends_to_tell(told: Told) -> Iterator[tuple[str, str]]:
+    for event in told.events:
+        ending = event["type"].removeprefix("workflow.")
+        if ending in FINAL and any(ending in webhook.events for webhook in told.definition.webhooks):
+            yield told.id, event["type"]
+
+
+def _delivered(rows: list[Row], taken: set[str]) -> Iterator[str]:
+    if not rows:
+        yield "a webhook is to be told of it, but nobody will"
+    for row in rows:
+        if row["delivered_at"] is not None and row["id"] not in taken:
+            yield "it is said to be delivered, but no webhook took it"
+        if row["delivered_at"] is None and row["due_at"] is None:
+            yield "a webhook is to be told of it, and it was given up"
+
+
+def ticks(record: Record) -> Iterator[tuple[str, str, str]]:
+    """Each tick of the clock has started one workflow, in time, until the schedule was paused."""
+    name = f"schedule:definition:{CLOCKWORK}:"
+    keys = [str(told.row["start_key"] or "") for told in record.workflows.values()]
+    made = sorted(moment(key.removeprefix(name)) for key in keys if key.startswith(name))
+    for one, following in pairwise(made):
+        for missing in range(1, round((following - one) / EVERY)):
+            yield "lost", CLOCKWORK, f"there is no workflow for the tick at {one + missing * EVERY:.2f}"
+        if following - one < EVERY - CLOCKS:
+            yield "doubled", CLOCKWORK, f"{following - one:.2f} s from one tick to the next"
+    if record.paused_at is None:
+        return
+    if not made or made[-1] < record.quiet_at - EVERY - BOUND:
+        yield "stuck", CLOCKWORK, f"its last tick is {record.quiet_at - max(made, default=0):.1f} s before the end"
+    if made and made[-1] > record.paused_at + CLOCKS:
+        yield "wrongly ordered", CLOCKWORK, f"a tick came {made[-1] - record.paused_at:.2f} s after it was paused"
+
+
+def put_off(told: Told, delays: Mapping[str, float]) -> Sentences:
+    """What is to begin later does not begin before."""
+    begun = [event["at"] for event in told.events if event["type"] == "step.started"]
+    due = told.row["created_at"] + delays.get(told.id, 0.0)
+    if begun and begun[0] < due - CLOCKS:
+        yield "wrongly ordered", f"it was put off, and began {due - begun[0]:.2f} s too early"
 
 
 def crowds(record: Record) -> Iterator[tuple[str, str, str]]:

@@ -34,7 +34,10 @@ class Order:
 
 @dataclass(frozen=True)
 class Planned:
-    """A start, `at` seconds after the beginning; `twice`: by two clients at the same moment."""
+    """A start, `at` seconds after the beginning; `twice`: by two clients at the same moment.
+
+    It is put off by `delay` seconds (0: not at all).
+    """
 
     at: float
     number: int
@@ -42,17 +45,22 @@ class Planned:
     lucky: bool
     twice: bool
     order: Order | None
+    delay: float = 0.0
 
 
 @dataclass
 class Start:
-    """What a client was told: the ids of its 202s (more than one would be wrong), when it asked first."""
+    """What a client was told: the ids of its 202s (more than one would be wrong), when it asked first.
+
+    It wanted it put off by `delay` seconds.
+    """
 
     number: int
     key: str
     type: str
     asked_at: float
     ids: set[str] = field(default_factory=set)
+    delay: float = 0.0
 
 
 def planned(seed: int, types: Sequence[str], *, seconds: float, rate: float) -> list[Planned]:
@@ -63,7 +71,10 @@ def planned(seed: int, types: Sequence[str], *, seconds: float, rate: float) -> 
     while (at := at + dice.expovariate(rate)) < seconds:
         number = len(starts)
         starts.append(
-            Planned(at, number, dice.choice(types), dice.random() < 0.7, dice.random() < 0.08, _any_order(dice))
+            Planned(
+                *(at, number, dice.choice(types), dice.random() < 0.7, dice.random() < 0.08, _any_order(dice)),
+                delay=round(dice.uniform(0.5, 4.0), 1) if dice.random() < 0.07 else 0.0,
+            )
         )
     return starts
 
@@ -118,13 +129,14 @@ class Load:
         for one in self._plan:
             if self._give_up.wait(max(0.0, began + one.at - time.monotonic())):
                 return
-            start = Start(one.number, f"{self._seed}-{one.number}", one.type, time.time())
+            start = Start(one.number, f"{self._seed}-{one.number}", one.type, time.time(), delay=one.delay)
             self.starts.append(start)
             for _ in range(2 if one.twice else 1):
                 self._under_way.append(self._clients.submit(self._start, one, start))
 
     def _start(self, one: Planned, start: Start) -> None:
         body = {"type": one.type, "context": {"n": one.number, "lucky": one.lucky}}
+        body |= {"delay": one.delay} if one.delay else {}
         answer = self._insist("/api/workflows", (202,), json=body, headers={"Idempotency-Key": start.key})
         if answer is not None:
             start.ids.add(answer.json()["workflowId"])

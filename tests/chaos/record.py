@@ -10,8 +10,9 @@ from sqlalchemy import select
 from orchestrator.definition import NO_REQUEST, Definition
 from orchestrator.jsontype import Json
 from orchestrator.ledger.engine import Database
-from orchestrator.ledger.tables import events, steps, workflows
+from orchestrator.ledger.tables import deliveries, events, steps, workflows
 from orchestrator.workflow import step_of
+from tests.chaos.hooks import Heard
 from tests.chaos.load import Start
 from tests.chaos.person import Decision
 
@@ -100,14 +101,15 @@ class Told:
         own = self.definition.steps[step]
         if own.for_each is not None:
             return [name for name in self.steps if name.startswith(f"{step}[") and not name.endswith(UNDO)]
-        return [step] if own.call.target_url is not NO_REQUEST else []
+        return [step] if own.task is not None or own.call.target_url is not NO_REQUEST else []
 
 
 @dataclass
 class Record:
     """One run. `at` is when the ledger was read, `quiet_at` when the last fault was over.
 
-    `said` is what services said later of their orders, `decisions` what a person decided.
+    `said` is what services said later of their orders, `decisions` what a person decided, `heard` what webhooks were
+    told, `deliveries` what the ledger says of that. The schedule was paused at `paused_at`.
     """
 
     workflows: dict[str, Told]
@@ -118,6 +120,9 @@ class Record:
     at: float
     said: list[Said] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
+    heard: list[Heard] = field(default_factory=list)
+    deliveries: list[Row] = field(default_factory=list)
+    paused_at: float | None = None
     of: dict[str, list[Call]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -131,6 +136,16 @@ class Record:
             if told.parent is not None:
                 found.setdefault(told.parent, []).append(told)
         return found
+
+
+def read_deliveries(url: str) -> list[Row]:
+    """What is to be delivered to webhooks, and what was."""
+    database = Database(url, pool_size=1)
+    try:
+        with database.reading() as connection:
+            return [dict(row) for row in connection.execute(select(deliveries)).mappings()]
+    finally:
+        database.close()
 
 
 def read_ledger(url: str, definitions: Mapping[str, Definition]) -> dict[str, Told]:
@@ -153,23 +168,25 @@ def read_ledger(url: str, definitions: Mapping[str, Definition]) -> dict[str, To
 
 @dataclass(frozen=True)
 class Books:
-    """The services' books: an entry a request, and what was said later of those that were orders."""
+    """The services' books: an entry a request, what was said later of those that were orders, what webhooks heard."""
 
     calls: list[Call]
     said: list[Said]
+    heard: list[Heard]
 
 
-def read_books(file: Path) -> Books:
-    """The services' books."""
-    return books_of(file.read_text().splitlines())
+def read_books(*files: Path) -> Books:
+    """The services' books, and those of a team's worker."""
+    return books_of([line for file in files if file.exists() for line in file.read_text().splitlines()])
 
 
 def books_of(lines: Sequence[str]) -> Books:
     """The same from their lines."""
     calls: dict[int, Call] = {}
     said: list[Said] = []
+    heard: list[Heard] = []
     for entry in _entries(lines):
-        number, at = entry["number"], entry["at"]
+        number, at = entry.pop("number", 0), entry.pop("at")
         match entry["what"]:
             case "asked":
                 calls[number] = Call(number, entry["workflow"], entry["step"], entry["kind"], entry["key"], at)
@@ -181,7 +198,9 @@ def books_of(lines: Sequence[str]) -> Books:
             case "said":
                 words = (entry[name] for name in ("word", "forged", "status", "answer"))
                 said.append(Said(calls[number].workflow, calls[number].step, *words))
-    return Books(list(calls.values()), said)
+            case "heard":
+                heard.append(Heard(**{name: value for name, value in entry.items() if name != "what"}))
+    return Books(list(calls.values()), said, heard)
 
 
 def _entries(lines: Sequence[str]) -> Iterator[dict[str, Json]]:

@@ -12,6 +12,8 @@ BOUND = 15.0
 
 NO_PROGRESS = frozenset({"step.late", "step.resent", "step.lost", "workflow.paused", "workflow.rerun"})
 
+_ENDS = frozenset({"workflow.completed", "workflow.failed", "workflow.cancelled"})
+
 _THE_END = Happened((), math.inf, math.inf)
 
 
@@ -78,8 +80,13 @@ def _paused(event: Row, paused: bool) -> bool:
 
 
 def _ended_before(told: Told, at: float) -> bool:
-    ended = told.row["completed_at"]
-    return ended is not None and ended <= at
+    """Whether it had ended by then; a child that is undone with its parent had ended before that."""
+    ended = False
+    for event in told.events:
+        if event["at"] > at:
+            break
+        ended = event["type"] in _ENDS or (ended and event["type"] in NO_PROGRESS)
+    return ended
 
 
 def percentile(values: Sequence[float], share: float) -> float:

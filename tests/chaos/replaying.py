@@ -224,7 +224,8 @@ class Replay:
 
     def _answered_after_all(self, name: str, what: str, seen: Seen) -> bool:
         """Whether a service may say that it is done although its attempt was given up, or lost with its worker."""
-        return what == "completed" and seen.attempts > 0 and self.definition.steps[step_of(name)].callback is not None
+        own = self.definition.steps[step_of(name)]
+        return what == "completed" and seen.attempts > 0 and (own.callback is not None or own.task is not None)
 
     def _started(self, name: str, seen: Seen, details: Mapping[str, Json], at: float) -> None:
         if seen.in_flight:

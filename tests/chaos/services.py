@@ -2,7 +2,7 @@
 
 Each request's fate is drawn from the seed, the workflow's number, the step and how many requests for it came before.
 `BOOKS` gets a line of JSON when a request comes (`asked`), when it takes effect (`acted`) and when it is answered; and
-for an order that is carried out later, whatever was said of it (`said`).
+for an order that is carried out later, whatever was said of it (`said`); and each webhook's message (`heard`).
 SIGUSR1 closes the door (new connections are refused), SIGUSR2 opens it again.
 """
 
@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
 from typing import NamedTuple, TextIO
@@ -23,6 +23,7 @@ from orchestrator.jsontype import Json
 from tests.chaos.calling_back import Address, Word, tell, word_of
 from tests.chaos.drawing import TIMEOUT
 from tests.chaos.forms import CALLBACK
+from tests.chaos.hooks import Heard, answer_to, is_genuine
 
 
 class Lot(NamedTuple):
@@ -106,6 +107,7 @@ class Books:
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self._asked = 0
+        self._heard: list[str] = []
         self._seen: dict[tuple[str, str, str], int] = {}
         self._keys: set[tuple[str, str, str]] = set()
         self._orders: set[tuple[str, str, str]] = set()
@@ -149,6 +151,15 @@ class Books:
     def say(self, asked: Asked, **details: Json) -> None:
         """Somebody said later what came of it."""
         self._write("said", asked, **details)
+
+    def hear(self, body: str, headers: dict[str, str]) -> int:
+        """How a workflow has ended; the status that it is answered with."""
+        message, number = json.loads(body), headers["webhook-id"]
+        status = answer_to(number, self._heard.count(number))
+        self._heard.append(number)
+        heard = Heard(message["data"]["workflowId"], message["type"], number, is_genuine(body, headers), status)
+        self._out.write(json.dumps({"what": "heard", "at": time.time(), **asdict(heard)}) + "\n")
+        return status
 
     def answer(self, asked: Asked, fate: Fate, status: int | None) -> None:
         """The request is answered, or cut."""
@@ -195,9 +206,12 @@ class Door:
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
-        await reader.readexactly(int(headers.get("content-length", 0)))
+        body = await reader.readexactly(int(headers.get("content-length", 0)))
         if head[0].startswith("GET"):
             writer.write(self._standing(head[0].split(" ")[1]))
+            return True
+        if "webhook-id" in headers:
+            writer.write(_written(self._books.hear(body.decode(), headers), b"{}"))
             return True
         asked, before = self._books.ask(head[0].split(" ")[1], headers)
         fate, delay = fate_of(self._seed, asked.n, asked.step, asked.kind, asked.poor, before)

@@ -23,9 +23,11 @@ from orchestrator.jsontype import Json
 from orchestrator.ledger.engine import Database
 from orchestrator.ledger.migrating import migrate
 from tasks.dispatch import Dispatch
+from tests.chaos import foreign
 from tests.chaos.clocks import FILE, Clock
 from tests.chaos.disk import SmallDisk
 from tests.chaos.drawing import read
+from tests.chaos.hooks import SECRET
 from tests.chaos.hosts import TwoHosts
 from tests.chaos.points import FOLDER, TAKEN
 from tests.chaos.processes import Kept
@@ -70,6 +72,7 @@ class Stage:
         )
         self.points = _made(folder / "points")
         self.books = folder / "books.jsonl"
+        self.foreign_books = folder / "foreign.jsonl"
         self._seed = seed
         self._workers = workers
         self._documents = documents
@@ -86,6 +89,8 @@ class Stage:
     def __exit__(self, *_: object) -> None:
         if self.postgres is not None and self.postgres.child is not None:
             self.thaw_postgres()
+        if (team := self._get("foreign")) is not None:
+            team.send(signal.SIGKILL)  # nobody waits for its tasks any more
         for kept in self.everything():
             kept.stop(12)
         if self.postgres is not None:
@@ -113,7 +118,8 @@ class Stage:
 
     def everything(self) -> list[Kept]:
         """The processes that are kept running, in the order in which they are to be stopped."""
-        return [*getattr(self, "workers", []), *(kept for kept in (self._get("web"), self._get("services")) if kept)]
+        others = (self._get("web"), self._get("foreign"), self._get("services"))
+        return [*getattr(self, "workers", []), *(kept for kept in others if kept)]
 
     def tend(self) -> None:
         """Start again what has died; to be called again and again."""
@@ -208,6 +214,8 @@ class Stage:
         books = (listens, str(self._services_port), str(self.books), str(self._seed))
         self.services = self._kept("services", "tests.chaos.services", *books)
         self.web = self._kept("web", "tests.chaos.points", "web", LOOPBACK, str(self._web_port))
+        of_a_team = ("-A", foreign.__name__, "worker", "-P", "threads", "-c", "16", "--loglevel=WARNING")
+        self.foreign = self._kept("foreign", "celery", *of_a_team, "--hostname=foreign@%h")
         self.workers = [self._worker(number) for number in range(1, self._workers + 1)]
         for kept in self.everything():
             kept.start()
@@ -233,9 +241,9 @@ class Stage:
                 connection.execute("SELECT pg_reload_conf()")
 
     def _environment(self) -> dict[str, str]:
-        foreign = {name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATOR_")}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("ORCHESTRATOR_")}
         return {
-            **foreign,
+            **inherited,
             "ORCHESTRATOR_DATABASE_URL": self.database_url,
             "ORCHESTRATOR_REDIS_URL": self.redis.url.replace(LOOPBACK, self.address),
             "ORCHESTRATOR_DATA": str(self.folder / "data"),
@@ -245,6 +253,9 @@ class Stage:
             "ORCHESTRATOR_CONCURRENCY": "20",
             "ORCHESTRATOR_LOG_LEVEL": "WARNING",
             "ORCHESTRATOR_PUBLIC_URL": self.url,
+            "ORCHESTRATOR_WEBHOOK_SECRET": SECRET,
+            foreign.BROKER: self.redis.url,
+            foreign.BOOKS: str(self.foreign_books),
             "ORCHESTRATOR_VAR_SERVICES_URL": f"http://{self.address}:{self._services_port}",
             FOLDER: str(self.points),
             "PYTHONUNBUFFERED": "1",

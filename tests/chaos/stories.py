@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 
 from orchestrator.jsontype import Json
+from orchestrator.moments import iso
 from orchestrator.reading import read_document
+from tests.chaos.drawing import CLOCKWORK
+from tests.chaos.hooks import Heard
 from tests.chaos.load import Start
 from tests.chaos.person import Decision
 from tests.chaos.record import Call, Happened, Record, Said, Told
@@ -25,6 +28,9 @@ class Story:
         self.said: list[Said] = []
         self.decisions: list[Decision] = []
         self.children: list[Told] = []
+        self.heard: list[Heard] = []
+        self.deliveries: list[dict[str, Json]] = []
+        self.paused_at: float | None = None
         self.row: dict[str, Json] = {
             "id": "w",
             "type": "told",
@@ -116,6 +122,29 @@ class Story:
         self.children.append(child.told())
         return self
 
+    def tells(self, event: str, *, status: int = 200, genuine: bool = True, message: str = "m") -> "Story":
+        """A webhook is told how the workflow has ended."""
+        self.heard.append(Heard("w", event, message, genuine, status))
+        return self
+
+    def delivers(self, event: str, *, delivered: bool = True, due: bool = False, message: str = "m") -> "Story":
+        """The ledger has a message for a webhook."""
+        times = {"delivered_at": self.now if delivered else None, "due_at": self.now if due else None}
+        self.deliveries.append({"id": message, "workflow_id": "w", "event": event, **times})
+        return self
+
+    def ticks(self, *seconds: float) -> "Story":
+        """The clock has started a workflow at each of these times, counted from the beginning."""
+        for at in seconds:
+            made = Story({"z": {}}).does("z").workflow("completed")
+            name = f"tick at {at}"
+            made.row |= {"id": name, "start_key": f"schedule:definition:{CLOCKWORK}:{iso(1000.0 + at)}"}
+            for call in made.calls:
+                call.workflow = name
+                self.calls.append(call)
+            self.children.append(made.told())
+        return self
+
     def told(self) -> Told:
         """The workflow as its ledger would tell it now."""
         return Told(self.row, dict(self.steps), list(self.events), self.definition)
@@ -131,7 +160,14 @@ class Story:
         told = {str(one.row["id"]): one for one in (self.told(), *self.children)}
         asked = list(starts) or [Start(0, "k", "told", 1000.0, {"w"})]
         end = self.now, self.now + 30
-        return Record(told, self.calls, asked, list(episodes), *end, said=self.said, decisions=self.decisions)
+        return Record(
+            *(told, self.calls, asked, list(episodes), *end),
+            said=self.said,
+            decisions=self.decisions,
+            heard=self.heard,
+            deliveries=self.deliveries,
+            paused_at=self.paused_at,
+        )
 
     def _entry(self, what: str, step: str | None, details: dict[str, Json]) -> None:
         self.now += 1

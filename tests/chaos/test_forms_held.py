@@ -2,7 +2,13 @@
 
 import pytest
 
-from tests.chaos.stories import Story, undone
+from orchestrator.signing import signed
+from tests.chaos.checking import check
+from tests.chaos.drawing import EVERY
+from tests.chaos.hooks import SECRET, is_genuine
+from tests.chaos.load import Start
+from tests.chaos.record import Happened
+from tests.chaos.stories import URL, Story, undone
 from tests.chaos.test_checking import KILLED, kinds
 
 CALLBACK = {"callback": {"timeout": 5}, "compensate": undone()}
@@ -164,7 +170,89 @@ def test_a_child_that_is_not_undone_with_its_parent_is_found() -> None:
     assert kinds(taken_back("completed")) == {"not undone"}
 
 
+def test_a_child_that_had_completed_is_not_held_up_until_it_is_undone() -> None:
+    """It was not under way when the fault was over: its parent was."""
+    late = Story({"z": {}}).does("z").workflow("completed")
+    ended_at = late.now
+    late.now += 30
+    late.row["parent"] = {"workflow_id": "w", "step": "a", "types": []}
+    late.workflow("undoRequested").workflow("cancelled")
+    assert not [
+        one for one in check(late.record(Happened(("flushall",), ended_at + 1, ended_at + 1))) if one.kind == "stuck"
+    ]
+
+
 def test_undoing_what_completed_without_a_parent_is_found() -> None:
     """What completed is final for everybody else."""
     story = Story({"a": {}}).does("a").workflow("completed").workflow("undoRequested").workflow("cancelled")
     assert "illegal move" in kinds(story)
+
+
+COMPLETED = "workflow.completed"
+
+
+def telling() -> Story:
+    """A workflow whose end a webhook wants to know."""
+    return Story({"a": {}}, webhooks=[{"url": f"{URL}/hook", "events": ["completed"]}]).does("a").workflow("completed")
+
+
+def test_an_end_that_is_told_at_least_once_is_no_finding() -> None:
+    """Twice under one id; or not yet, where somebody will; other ends nobody wants to know."""
+    assert kinds(telling().tells(COMPLETED, status=500).tells(COMPLETED).tells(COMPLETED).delivers(COMPLETED)) == set()
+    assert kinds(telling().delivers(COMPLETED, delivered=False, due=True)) == set()
+    failed = Story({"a": {}}, webhooks=[{"url": f"{URL}/hook", "events": ["completed"]}]).starts("a")
+    failed.calls_service("a", acts=False).ends("a", "failed", effect="none")
+    assert kinds(failed.workflow("failing", ending="failed").workflow("failed")) == set()
+
+
+@pytest.mark.parametrize(
+    ("story", "kind"),
+    [
+        (telling(), "lost"),
+        (telling().delivers(COMPLETED), "lost"),
+        (telling().delivers(COMPLETED, delivered=False), "lost"),
+        (telling().tells(COMPLETED, status=503).delivers(COMPLETED), "lost"),
+        (telling().tells(COMPLETED).tells(COMPLETED, message="n").delivers(COMPLETED), "doubled"),
+        (telling().tells(COMPLETED).delivers(COMPLETED).delivers(COMPLETED, message="n"), "doubled"),
+        (telling().tells(COMPLETED, genuine=False).delivers(COMPLETED), "forged"),
+        (telling().tells(COMPLETED).delivers(COMPLETED).tells("workflow.failed"), "illegal move"),
+    ],
+)
+def test_an_end_that_is_not_told_rightly_is_found(story: Story, kind: str) -> None:
+    """Nobody will be told; nobody took it; given up; under two ids; unsigned; never happened."""
+    assert kind in kinds(story)
+
+
+def test_a_signature_is_verified() -> None:
+    """Over id, time and body."""
+    headers = dict(signed("m", 1000.0, "{}", [SECRET]))
+    assert is_genuine("{}", headers)
+    assert not is_genuine("{ }", headers)
+    assert not is_genuine("{}", headers | {"webhook-id": "n"})
+    assert not is_genuine("{}", {})
+
+
+def test_ticks_that_are_missing_or_too_many_are_found() -> None:
+    """One start for each, in time, and none after the schedule was paused."""
+
+    def clocked(*times: float) -> Story:
+        story = Story({"a": {}}).does("a").workflow("completed").ticks(*times)
+        story.now, story.paused_at = 1000.0 + 4 * EVERY, 1000.0 + 4 * EVERY + 1
+        return story
+
+    assert kinds(clocked(EVERY, 2 * EVERY, 3 * EVERY, 4 * EVERY)) == set()
+    assert kinds(clocked(EVERY, 3 * EVERY, 4 * EVERY)) == {"lost"}
+    assert "doubled" in kinds(clocked(EVERY, 2 * EVERY, 2 * EVERY + 1, 3 * EVERY, 4 * EVERY))
+    assert "start key" in kinds(clocked(EVERY, 2 * EVERY, 3 * EVERY, 4 * EVERY).ticks(4 * EVERY + 0.0001))
+    assert kinds(clocked(EVERY, 2 * EVERY, 3 * EVERY, 4 * EVERY, 5 * EVERY)) == {"wrongly ordered"}
+    late = clocked(EVERY)
+    late.now += 40
+    assert kinds(late) == {"stuck"}
+
+
+def test_a_start_that_is_not_put_off_long_enough_is_found() -> None:
+    """It was to begin a minute later."""
+    story = Story({"a": {}}).does("a").workflow("completed")
+    for delay, found in ((1.0, set()), (60.0, {"wrongly ordered"})):
+        start = Start(0, "k", "told", 1000.0, {"w"}, delay)
+        assert {finding.kind for finding in check(story.record(starts=[start]))} == found

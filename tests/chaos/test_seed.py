@@ -4,7 +4,7 @@ from itertools import islice
 
 from orchestrator.shape import Chord
 from tests.chaos.calling_back import Word, word_of
-from tests.chaos.drawing import any_documents, read
+from tests.chaos.drawing import CLOCKWORK, any_documents, read
 from tests.chaos.faults import FAULTS, episodes
 from tests.chaos.forms import CALLBACK
 from tests.chaos.load import planned
@@ -21,9 +21,11 @@ def test_any_seed_draws_definitions_that_can_be_read() -> None:
     for has in ("join", "when", "optional", "fallback", "compensate"):
         assert any(getattr(step, has) for step in steps), f"no step has {has}"
     assert any(not step.call.idempotent for step in steps)
-    for has in ("callback", "poll", "approval", "wait", "for_each", "child"):
+    for has in ("callback", "poll", "approval", "wait", "for_each", "child", "task"):
         assert any(getattr(step, has) for step in steps), f"no step has {has}"
     assert any(step.call.limit for step in steps)
+    assert any(definition.webhooks for definition in drawn)
+    assert [definition.type for definition in drawn if definition.schedule] == [CLOCKWORK] * len(SEEDS)
     fragments = [definition.plan.fragments for definition in drawn]
     assert any(len(parts) > 1 for parts in fragments), "some graphs are not of one piece"
     assert any(isinstance(part.shape, Chord) for parts in fragments for part in parts)
