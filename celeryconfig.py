@@ -15,6 +15,11 @@ broker_url = _settings.redis_url or embedded_url(_settings.data)
 result_backend = f"tasks.backend:QuietRedisBackend+{broker_url.removeprefix('redis+')}"
 
 task_default_queue = "orchestrator"
+# One a priority (tasks.queues), as one names them to `celery worker -Q`: without that, a worker consumes them all.
+task_queues = {
+    name: {"exchange": name, "routing_key": name}
+    for name in ("orchestrator.high", task_default_queue, "orchestrator.low")
+}
 task_serializer = result_serializer = "json"
 accept_content = ["json"]
 
@@ -57,6 +62,8 @@ broker_transport_options = {
     # A publisher without a connection: kombu would try for 2 + 4 s, with a client waiting for its 202. Workers
     # reconnect by `broker_connection_…`.
     "max_retries": 0,
+    # What is urgent goes first, always.
+    "queue_order_strategy": "tasks.queues:UrgentFirst",
 }
 
 # Events for Flower cost a third of a task: `-E` (docker-compose.yml has it) turns them on.

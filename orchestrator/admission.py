@@ -13,6 +13,7 @@ from orchestrator.fitting import faults_in
 from orchestrator.jsontype import Json
 from orchestrator.ledger.engine import compact
 from orchestrator.ledger.starting import Start
+from orchestrator.priority import Priority
 from orchestrator.sealing import MASK, Sealer, merged, split
 from orchestrator.storable import NotStorable, check_storable
 from orchestrator.web_address import fault_of_address
@@ -34,6 +35,7 @@ class Wish:
     body: Json = None
     beginning: Beginning = AT_ONCE
     webhook_url: str | None = None
+    priority: Priority | None = None
 
 
 def admit(definition: Definition, wish: Wish, sealer: Sealer) -> Start:
@@ -56,6 +58,7 @@ def admit(definition: Definition, wish: Wish, sealer: Sealer) -> Start:
         actor=wish.actor,
         beginning=wish.beginning,
         webhook_url=wish.webhook_url,
+        priority=wish.priority,
     )
 
 

@@ -76,7 +76,7 @@ class Children:
         above = [] if materials.parent is None else materials.parent.types
         parent = Parent(materials.workflow_id, materials.step.name, [*above, materials.definition.type])
         try:
-            wish = Wish(context, _actor(materials), traceparent=materials.traceparent)
+            wish = Wish(context, _actor(materials), traceparent=materials.traceparent, priority=materials.priority)
             wanted = admit(definition, wish, around.sealer)
         except ContextError as error:
             return _never(f"the context does not fit {child.type}: {error}")

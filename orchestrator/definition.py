@@ -12,6 +12,7 @@ from orchestrator.graph import Graph
 from orchestrator.jsontype import Json
 from orchestrator.limits import Allowance
 from orchestrator.plan import Plan, plan
+from orchestrator.priority import Priority
 from orchestrator.rhythm import CatchUp, Rhythm
 from orchestrator.states import Waiting
 
@@ -314,6 +315,7 @@ class Definition:
     output: Template | None = None
     webhooks: tuple[Webhook, ...] = ()
     schedule: Schedule | None = None
+    priority: Priority = Priority.NORMAL
 
     @cached_property
     def stands_in_for(self) -> Mapping[str, str]:

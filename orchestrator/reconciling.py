@@ -7,10 +7,11 @@ from typing import Protocol
 
 from orchestrator.errors import Unavailable
 from orchestrator.ledger import Ledger
-from orchestrator.ledger.due import BATCH, Due, due, first_sent, put_off, set_aside
+from orchestrator.ledger.due import BATCH, Due, Sent, due, first_sent, put_off, set_aside
 from orchestrator.ledger.scopes import Key
 from orchestrator.moves.advancing import GRACE
 from orchestrator.moves.move import Look
+from orchestrator.priority import Priority
 from orchestrator.workflow import Publication
 
 log = logging.getLogger("orchestrator")
@@ -114,20 +115,21 @@ def _merely_queued(ledger: Ledger, queue: Queue, found: Due) -> set[Look]:
 
     Those are put off, for longer the longer the queue is; that Redis was wiped meanwhile is noticed otherwise. While
     the broker cannot be asked nothing is lost for sure, and nothing could be sent: all are put off. The queue is looked
-    at before the hands, as messages go from one to the other.
+    at before the hands, as messages go from one to the other. A message is behind those of its own priority only.
     """
     try:
         oldest = queue.oldest()
     except Unavailable:
-        put_off(ledger, GRACE, sent_since=0.0)
+        for priority in Priority:
+            put_off(ledger, GRACE, sent=Sent(0.0, priority))
         return set(found.sent)
     in_hand = queue.in_hand()
     if in_hand:
         put_off(ledger, GRACE, keys=in_hand)
-    waiting_since, now = first_sent(ledger, oldest)
+    firsts, now = first_sent(ledger, oldest)
     passed_over = {look for look in found.sent if (look.workflow_id, look.step) in set(in_hand)}
-    if waiting_since is not None:
+    for priority, waiting_since in firsts.items():
         since = waiting_since - JUST_TAKEN
-        put_off(ledger, min(max(GRACE, 3 * (now - waiting_since)), LONGEST), sent_since=since)
-        passed_over |= {look for look, sent in found.sent.items() if sent >= since}
+        put_off(ledger, min(max(GRACE, 3 * (now - waiting_since)), LONGEST), sent=Sent(since, priority))
+        passed_over |= {look for look, sent in found.sent.items() if sent.priority is priority and sent.at >= since}
     return passed_over

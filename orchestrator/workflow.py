@@ -13,6 +13,7 @@ from typing import Final
 from orchestrator.definition import Call, Definition
 from orchestrator.jsontype import Json
 from orchestrator.plan import Fragment
+from orchestrator.priority import Priority
 from orchestrator.shares import Aside, Key
 from orchestrator.states import (
     FINAL,
@@ -185,6 +186,7 @@ class Head:
     rerun_as: str | None = None
     webhook_url: str | None = None
     parent: Parent | None = None
+    priority: Priority = Priority.NORMAL
     context: Json = None
     sealed: str | None = None
     traceparent: str | None = None
@@ -228,6 +230,7 @@ class Publication:
     workflow_type: str
     fragments: tuple[Fragment, ...] = ()
     steps: tuple[str, ...] = ()
+    priority: Priority = Priority.NORMAL
 
     def __bool__(self) -> bool:
         return bool(self.fragments or self.steps)
@@ -355,7 +358,8 @@ class Workflow:
 
     def take_publication(self) -> Publication:
         """What is to be sent for the moves since the last time."""
-        taken = Publication(self.head.id, self.head.type, tuple(self._fragments.values()), tuple(self._alone))
+        fragments, alone = tuple(self._fragments.values()), tuple(self._alone)
+        taken = Publication(self.head.id, self.head.type, fragments, alone, self.head.priority)
         self._fragments, self._alone = {}, {}
         return taken
 

@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 
 from orchestrator.workflow import Publication
 from tasks.canvas import alone, canvas
+from tasks.queues import queue_of
 
 log = logging.getLogger("orchestrator")
 
@@ -40,7 +41,8 @@ class Dispatch:
         try:
             if self._at_once is not None and _messages(publication) > self._at_once:
                 shadow = f"{publication.workflow_type} (sending)"
-                self._step_task.app.send_task("orchestrator.send", (publication.workflow_id,), shadow=shadow)
+                ids, queue = (publication.workflow_id,), queue_of(publication.priority)
+                self._step_task.app.send_task("orchestrator.send", ids, shadow=shadow, queue=queue)
             else:
                 self._send(publication)
         except (KombuError, RedisError, OSError) as error:
@@ -49,10 +51,11 @@ class Dispatch:
 
     def _send(self, publication: Publication) -> None:
         ids = {"workflow_id": publication.workflow_id, "workflow_type": publication.workflow_type}
+        task, priority = self._step_task, publication.priority
         for fragment in publication.fragments:
-            canvas(fragment, **ids, step_task=self._step_task).apply_async()
+            canvas(fragment, **ids, step_task=task, priority=priority).apply_async()
         for step in publication.steps:
-            alone(step, **ids, step_task=self._step_task).apply_async()
+            alone(step, **ids, step_task=task, priority=priority).apply_async()
 
 
 def _messages(publication: Publication) -> int:

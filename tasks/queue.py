@@ -3,6 +3,7 @@
 import base64
 import json
 import secrets
+from collections.abc import Sequence
 
 import redis
 from celery import Celery
@@ -14,6 +15,7 @@ from orchestrator.errors import Unavailable
 from orchestrator.jsontype import Json
 from orchestrator.ledger.scopes import Key
 from orchestrator.urls import client_url
+from tasks.queues import queues
 
 LOOKED_AT = 20
 """Messages looked at from the old end of the queue: some may be copies of what has long run."""
@@ -24,10 +26,10 @@ MARK = "orchestrator:mark"
 
 
 class RedisQueue:
-    """The queue that this application's workers consume."""
+    """The queues that this application's workers consume, one a priority."""
 
     def __init__(self, app: Celery) -> None:
-        self._name: str = app.conf.task_default_queue
+        self._names = queues(app.conf.task_default_queue)
         self._client = redis.Redis.from_url(
             client_url(app.conf.broker_url), socket_timeout=3, socket_connect_timeout=3, retry=Retry(NoBackoff(), 0)
         )
@@ -47,13 +49,11 @@ class RedisQueue:
         return known is not None and mark != known
 
     def oldest(self) -> list[Key]:
-        """The steps whose messages have waited longest; raises Unavailable where Redis does not answer."""
+        """The steps whose messages have waited longest, of each queue; raises Unavailable where Redis is away."""
         try:
-            # kombu pushes at the left and takes at the right.
-            messages = self._client.lrange(self._name, -LOOKED_AT, -1)
+            return oldest_in(self._client, self._names)
         except redis.RedisError as error:
             raise Unavailable(f"Redis does not answer: {error}") from error
-        return [key for message in messages if (key := step_of(message)) is not None]
 
     def in_hand(self) -> list[Key]:
         """The steps whose messages this worker process has received: those that wait for a thread, and those that have
@@ -64,6 +64,24 @@ class RedisQueue:
     def close(self) -> None:
         """Give the connection back."""
         self._client.close()
+
+
+def oldest_in(client: redis.Redis, names: Sequence[str]) -> list[Key]:
+    """The steps whose messages have waited longest in each of the queues. Raises RedisError."""
+    with client.pipeline(transaction=False) as asked:
+        for name in names:
+            # kombu pushes at the left and takes at the right.
+            asked.lrange(name, -LOOKED_AT, -1)
+        found: list[list[bytes]] = asked.execute()
+    return [key for messages in found for message in messages if (key := step_of(message)) is not None]
+
+
+def depth_of(client: redis.Redis, names: Sequence[str]) -> int:
+    """How many messages wait in the queues. Raises RedisError."""
+    with client.pipeline(transaction=False) as asked:
+        for name in names:
+            asked.llen(name)
+        return sum(map(int, asked.execute()))
 
 
 def step_of(message: bytes | str) -> Key | None:

@@ -11,8 +11,10 @@ from orchestrator.errors import DefinitionError
 from orchestrator.jsontype import Json
 from orchestrator.moves.claiming import Refusal
 from orchestrator.moves.settling import Settled
+from orchestrator.priority import Priority
 from tasks.app import app
 from tasks.bench import held
+from tasks.queues import queue_of
 
 log = logging.getLogger("orchestrator")
 
@@ -32,7 +34,9 @@ def step(self: Task, workflow_id: str, name: str) -> None:
     failed, and Ignore where this message had no effect or the step will be brought again by the ledger.
     """
     chain = self.request.chain or []
-    line = Line(_names(chain, workflow_id))
+    # What is not urgent gives way between its steps: each goes back to the end of its queue.
+    gives_way = self.request.delivery_info.get("routing_key") == queue_of(Priority.LOW)
+    line = Line([] if gives_way else _names(chain, workflow_id))
     try:
         with held().shares.place():
             reply = attempt(held().bench, workflow_id, name, line)

@@ -104,8 +104,8 @@ def _of_ledger(stands: Standing) -> Iterator[Reading]:
 def _age_of(ledger: Ledger, queued: QueueState) -> float:
     """Seconds since the oldest message was sent whose step still waits to be taken."""
     try:
-        since, now = first_sent(ledger, queued.oldest)
-        return 0.0 if since is None else max(0.0, now - since)
+        firsts, now = first_sent(ledger, queued.oldest)
+        return max(0.0, now - min(firsts.values(), default=now))
     except Unavailable:
         return 0.0
 

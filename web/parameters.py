@@ -12,6 +12,7 @@ from orchestrator.durations import seconds_in
 from orchestrator.errors import Fault, FaultyInput
 from orchestrator.jsontype import Json
 from orchestrator.ledger.views.deliveries import STANDINGS
+from orchestrator.priority import WORDS
 from orchestrator.states import Compensation, StepStatus, WorkflowStatus
 from orchestrator.storable import check_text
 
@@ -140,6 +141,7 @@ BESIDE = (
     Parameter("delay", "How long to put the start off: seconds, or such as 15m or 30d.", _text, {"type": "string"}),
     Parameter("notBefore", "The time before which nothing is called, with its zone.", _text, _TIME),
     Parameter("webhookUrl", "The address that is told how it ended, signed.", _text, {"type": "string"}),
+    Parameter("priority", "How urgent it is; left out: as its definition says.", _text, {"enum": list(WORDS)}),
 )
 DELIVERIES = (
     Parameter("status", "Only deliveries that stand so.", _word(STANDINGS), {"enum": list(STANDINGS)}),

@@ -2,6 +2,7 @@
 
 from orchestrator.jsontype import Json
 from orchestrator.ledger.views.deliveries import STANDINGS
+from orchestrator.priority import WORDS
 from orchestrator.reading.fields import ALLOWANCE
 from orchestrator.rhythm import CATCH_UPS
 from orchestrator.schema import definition_schema
@@ -37,6 +38,7 @@ BESIDE = {
     "webhookUrl": {"type": "string", "format": "uri", "description": "Told how it ended, by a signed POST."},
     "delay": {"type": ["number", "string"], "description": "Seconds, or such as 15m or 30d: how long it is put off."},
     "notBefore": {**TIME, "description": "Nothing is called before this time; at most 366 days away."},
+    "priority": {"enum": list(WORDS), "description": "How urgent it is; left out: as its definition says."},
 }
 CURSOR = {"type": ["string", "null"], "description": "For the page after this one; null where there is none."}
 ERROR = {
@@ -121,6 +123,7 @@ SCHEMAS: dict[str, Json] = {
         type=TEXT,
         status=STATUS,
         ending=MAYBE_TEXT,
+        priority={"enum": list(WORDS)},
         compensation=COMPENSATION,
         context=CONTEXT,
         steps=rows(ref("Step")),

@@ -15,6 +15,7 @@ from orchestrator.errors import ContextError, DefinitionError, Fault, FaultyInpu
 from orchestrator.jsontype import Json
 from orchestrator.ledger.starting import Start, Started, start
 from orchestrator.ledger.views.summary import PROCESSING
+from orchestrator.priority import read_priority
 from orchestrator.reading import read_document
 from web.bodies import json_object
 from web.guarding import actor
@@ -24,7 +25,7 @@ from web.parts import parts
 from web.tracing import kept_trace
 
 bp = Blueprint("starting", __name__)
-_FIELDS = ("type", "definition", "context", "delay", "notBefore", "webhookUrl")
+_FIELDS = ("type", "definition", "context", "delay", "notBefore", "webhookUrl", "priority")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,10 @@ def wished(definition: Definition, context: Json, beside: dict[str, Json], begin
 
     Raises ContextError with every fault.
     """
+    faults: list[Fault] = []
+    priority = read_priority(beside, faults)
+    if faults:
+        raise ContextError(faults)
     body = {"context": context, **beside} if beside else None
     wish = Wish(
         context,
@@ -103,6 +108,7 @@ def wished(definition: Definition, context: Json, beside: dict[str, Json], begin
         body=body if key.bound_to is None else key.bound_to,
         beginning=beginning,
         webhook_url=beside.get("webhookUrl"),
+        priority=priority,
     )
     return admit(definition, wish, parts().sealer)
 

@@ -15,8 +15,8 @@ from web.starting import accepted_answer, begin, start_key, unknown_fields, wish
 
 bp = Blueprint("tasks", __name__, url_prefix="/api/tasks")
 
-_FIELDS = ("targetUrl", "payload", "retries", "timeout", "webhookUrl", "delay", "notBefore")
-_BESIDE = ("webhookUrl", "delay", "notBefore")
+_FIELDS = ("targetUrl", "payload", "retries", "timeout", "webhookUrl", "delay", "notBefore", "priority")
+_BESIDE = ("webhookUrl", "delay", "notBefore", "priority")
 
 
 @bp.post("")

@@ -160,6 +160,7 @@ def upgrade() -> None:
         sa.Column("start_hash", sa.Text(), nullable=True),
         sa.Column("traceparent", sa.Text(), nullable=True),
         sa.Column("webhook_url", sa.Text(), nullable=True),
+        sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("parent", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("rerun_as", sa.Text(), nullable=True),
         sa.Column("created_at", sa.Double(), nullable=False),
@@ -255,6 +256,7 @@ def upgrade() -> None:
         sa.Column("workflow_id", sa.Text(), nullable=False),
         sa.Column("step", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("asked_at", sa.Double(), nullable=False),
         sa.Column("begins_at", sa.Double(), nullable=True),
         sa.Column("kept_until", sa.Double(), nullable=True),
@@ -262,7 +264,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("workflow_id", "step", name=op.f("pk_slots")),
     )
     with op.batch_alter_table("slots", schema=None) as batch_op:
-        batch_op.create_index("ix_slots_key_begins_at_asked_at", ["key", "begins_at", "asked_at"], unique=False)
+        batch_op.create_index(
+            "ix_slots_key_begins_at_asked_at", ["key", "begins_at", "priority", "asked_at"], unique=False
+        )
 
 
 def downgrade() -> None:

@@ -14,6 +14,7 @@ from orchestrator.cli.orders import actor
 from orchestrator.cli.workflows import as_json_option
 from orchestrator.errors import ContextError, Fault
 from orchestrator.jsontype import Json
+from orchestrator.priority import WORDS, named
 from orchestrator.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ LONELY_SECONDS = 3.0
 @click.option("--key", help="Start key: the same key gives the same workflow, not another one.")
 @click.option("--delay", help="Put it off: seconds, or such as 15m or 30d.")
 @click.option("--not-before", metavar="TIME", help="Put it off until a time, such as 2026-01-31T12:00:00Z.")
+@click.option("--priority", type=click.Choice(WORDS), help="How urgent it is; left out: as its definition says.")
 @click.option("--webhook-url", metavar="URL", help="Told how it ended, by a signed POST.")
 @click.option("--wait", is_flag=True, help="Follow it to its end; exit status 1 where it does not complete.")
 @as_json_option
@@ -40,6 +42,7 @@ def start(
     key: str | None,
     delay: str | None,
     not_before: str | None,
+    priority: str | None,
     webhook_url: str | None,
     wait: bool,
     as_json: bool,
@@ -57,7 +60,7 @@ def start(
 
     settings = Settings.from_environment()
     definition = known_definition(settings, type_)
-    beside = (("delay", delay), ("notBefore", not_before), ("webhookUrl", webhook_url))
+    beside = (("delay", delay), ("notBefore", not_before), ("webhookUrl", webhook_url), ("priority", priority))
     given = {name: text for name, text in beside if text is not None}
     with opened_ledger(settings) as ledger:
         wish = Wish(
@@ -67,6 +70,7 @@ def start(
             body={"context": context, **given} if given else None,
             beginning=_beginning(given),
             webhook_url=webhook_url,
+            priority=None if priority is None else named(priority),
         )
         wanted = admit(definition, wish, Sealer(settings.key().split(",")))
         send = sender()

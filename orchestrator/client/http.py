@@ -61,13 +61,16 @@ class Client:
         key: str | None = None,
         delay: float | str | None = None,
         not_before: str | None = None,
+        priority: str | None = None,
     ) -> str:
         """Start a workflow; gives back its id. `key` is the start key: the same one never starts a second.
 
-        `delay` (seconds, or such as `15m`) and `not_before` (RFC 3339) put the beginning off.
+        `delay` (seconds, or such as `15m`) and `not_before` (RFC 3339) put the beginning off. `priority` is high,
+        normal or low; left out: as its definition says.
         """
         wish: dict[str, Json] = {"type": workflow_type, "context": dict(context)}
-        wish |= {name: value for name, value in (("delay", delay), ("notBefore", not_before)) if value is not None}
+        beside = (("delay", delay), ("notBefore", not_before), ("priority", priority))
+        wish |= {name: value for name, value in beside if value is not None}
         return str(self._post("/api/workflows", wish, key=key or str(uuid.uuid4()))["workflowId"])
 
     def get(self, workflow_id: str) -> Workflow:

@@ -15,6 +15,7 @@ from orchestrator.errors import ContextError, Fault, NotFound, SettingsError
 from orchestrator.jsontype import Json
 from orchestrator.ledger.joining import start_within
 from orchestrator.ledger.starting import Started
+from orchestrator.priority import Priority, read_priority
 from orchestrator.reading import read_folder
 from orchestrator.sealing import Sealer
 from orchestrator.settings import Settings
@@ -68,12 +69,14 @@ class Starter:
         key: str | None = None,
         delay: float | str | None = None,
         not_before: str | None = None,
+        priority: str | None = None,
         traceparent: str | None = None,
         actor: str = "client",
     ) -> str:
         """See `start_workflow`."""
         definition = self._definition(workflow_type)
-        wish = Wish(context, actor, key, accepted(traceparent), _body(context, delay, not_before))
+        wish = Wish(context, actor, key, accepted(traceparent), _body(context, delay, not_before, priority))
+        wish = replace(wish, priority=_priority(priority))
         wanted = admit(definition, wish, self._sealer_for(definition, key))
         wanted = replace(wanted, beginning=self._beginning(transaction, delay, not_before))
         if isinstance(transaction, Connection):
@@ -122,6 +125,7 @@ def start_workflow(
     key: str | None = None,
     delay: float | str | None = None,
     not_before: str | None = None,
+    priority: str | None = None,
     traceparent: str | None = None,
     actor: str = "client",
     starter: Starter | None = None,
@@ -131,7 +135,8 @@ def start_workflow(
     `transaction` is a SQLAlchemy `Session` or `Connection` to the orchestrator's database (with an `AsyncSession`:
     `await session.run_sync(lambda it: start_workflow(it, …))`). `key` is the start key: the same one with the same
     context gives the workflow that it gave before. `delay` (seconds, or such as `15m`) and `not_before` (RFC 3339) put
-    the beginning off; `actor` goes into the audit log. Without `starter` one is made from the environment, once.
+    the beginning off; `priority` is high, normal or low (left out: as its definition says); `actor` goes into the
+    audit log. Without `starter` one is made from the environment, once.
 
     Raises NotFound (no such type), ContextError (every fault of the context), StartKeyReused and SettingsError; the
     transaction can go on after each of them.
@@ -144,6 +149,7 @@ def start_workflow(
         key=key,
         delay=delay,
         not_before=not_before,
+        priority=priority,
         traceparent=traceparent,
         actor=actor,
     )
@@ -182,7 +188,15 @@ def _given(delay: float | str | None, not_before: str | None) -> dict[str, Json]
     return {name: value for name, value in (("delay", delay), ("notBefore", not_before)) if value is not None}
 
 
-def _body(context: Json, delay: float | str | None, not_before: str | None) -> Json:
+def _priority(word: str | None) -> Priority | None:
+    faults: list[Fault] = []
+    wanted = read_priority({} if word is None else {"priority": word}, faults)
+    if faults:
+        raise ContextError(faults)
+    return wanted
+
+
+def _body(context: Json, delay: float | str | None, not_before: str | None, priority: str | None) -> Json:
     """What the start key is bound to: what the API would have been sent."""
-    given = _given(delay, not_before)
+    given = _given(delay, not_before) | ({} if priority is None else {"priority": priority})
     return {"context": context, **given} if given else None

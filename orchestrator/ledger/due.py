@@ -3,12 +3,13 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, bindparam, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, select, tuple_, update
 
 from orchestrator.ledger.book import Ledger
 from orchestrator.ledger.scopes import Key
 from orchestrator.ledger.tables import steps, workflows
 from orchestrator.moves.move import Look
+from orchestrator.priority import Priority
 from orchestrator.states import StepStatus
 
 BATCH = 200
@@ -20,10 +21,18 @@ MOST_PUT_OFF = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What is due: `looks` for everything, and of those the ready steps (`sent`) with the time of their message."""
+    """What is due: `looks` for everything, and of those the ready steps (`sent`) with how their message was sent."""
 
     looks: list[Look]
-    sent: dict[Look, float]
+    sent: dict[Look, "Sent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """When a message was sent, and with which priority: it waits behind those of its own."""
+
+    at: float
+    priority: Priority = Priority.NORMAL
 
 
 def due(ledger: Ledger, *, limit: int = BATCH) -> Due:
@@ -33,7 +42,11 @@ def due(ledger: Ledger, *, limit: int = BATCH) -> Due:
         found = connection.execute(_DUE_STEPS, {"now": now, "limit": limit}).all()
         of_workflows = connection.execute(_DUE_WORKFLOWS, {"now": now, "limit": limit}).scalars()
         looks = {Look(row.workflow_id, row.name): row for row in found}
-        sent = {look: row.sent_at or 0.0 for look, row in looks.items() if row.status == StepStatus.PENDING.value}
+        sent = {
+            look: Sent(row.sent_at or 0.0, Priority(row.priority))
+            for look, row in looks.items()
+            if row.status == StepStatus.PENDING.value
+        }
         return Due([*looks, *(Look(workflow_id) for workflow_id in of_workflows)], sent)
 
 
@@ -45,25 +58,28 @@ def next_due(ledger: Ledger) -> float | None:
         return min((at - now for at in first if at is not None), default=None)
 
 
-def first_sent(ledger: Ledger, keys: Collection[Key]) -> tuple[float | None, float]:
-    """When the first of these steps' messages was sent, of those that wait to be claimed; and the time now."""
+def first_sent(ledger: Ledger, keys: Collection[Key]) -> tuple[dict[Priority, float], float]:
+    """When the first of these steps' messages of each priority was sent, of those that wait to be claimed; and the time
+    now."""
     with ledger.database.reading() as connection:
         now = ledger.database.now(connection)
         if not keys:
-            return None, now
-        found = connection.execute(_SENT, {"keys": sorted(keys), "status": StepStatus.PENDING.value}).scalars()
-        return min((at for at in found if at is not None), default=None), now
+            return {}, now
+        found = connection.execute(_SENT, {"keys": sorted(keys), "status": StepStatus.PENDING.value})
+        return {Priority(row.priority): row.first for row in found if row.first is not None}, now
 
 
-def put_off(ledger: Ledger, seconds: float, *, sent_since: float | None = None, keys: Collection[Key] = ()) -> int:
-    """Look at ready steps `seconds` later: those sent since then, or these. Returns how many rows that were.
+def put_off(ledger: Ledger, seconds: float, *, sent: Sent | None = None, keys: Collection[Key] = ()) -> int:
+    """Look at ready steps `seconds` later: those sent since then with that priority, or these. Returns how many rows
+    that were.
 
     Rows that somebody else holds just now are passed over, so nobody waits for anybody here.
     """
     with ledger.database.transaction() as connection:
         until = ledger.database.now(connection) + seconds
-        if sent_since is not None:
-            return _put_off(connection, until, steps.c.sent_at >= sent_since, steps.c.wake_at <= until - seconds)
+        if sent is not None:
+            its = exists().where(workflows.c.id == steps.c.workflow_id, workflows.c.priority == sent.priority)
+            return _put_off(connection, until, steps.c.sent_at >= sent.at, steps.c.wake_at <= until - seconds, its)
         here = tuple_(steps.c.workflow_id, steps.c.name).in_(sorted(keys))
         return _put_off(connection, until, here, steps.c.wake_at < until) if keys else 0
 
@@ -99,14 +115,15 @@ def _put_off(connection: Connection, until: float, *which: ColumnElement[bool]) 
         select(steps.c.workflow_id, steps.c.name)
         .where(steps.c.status == StepStatus.PENDING.value, *which)
         .limit(MOST_PUT_OFF)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, of=steps)
     )
     chosen = tuple_(steps.c.workflow_id, steps.c.name).in_(free)
     return connection.execute(update(steps).where(chosen).values(wake_at=until)).rowcount
 
 
 _DUE_STEPS = (
-    select(steps.c.workflow_id, steps.c.name, steps.c.status, steps.c.sent_at)
+    select(steps.c.workflow_id, steps.c.name, steps.c.status, steps.c.sent_at, workflows.c.priority)
+    .join(workflows, workflows.c.id == steps.c.workflow_id)
     .where(steps.c.wake_at <= bindparam("now"))
     .order_by(steps.c.wake_at)
     .limit(bindparam("limit"))
@@ -121,7 +138,12 @@ _NEXT_STEP = select(steps.c.wake_at).where(steps.c.wake_at.is_not(None)).order_b
 _NEXT_WORKFLOW = (
     select(workflows.c.wake_at).where(workflows.c.wake_at.is_not(None)).order_by(workflows.c.wake_at).limit(1)
 )
-_SENT = select(steps.c.sent_at).where(
-    tuple_(steps.c.workflow_id, steps.c.name).in_(bindparam("keys", expanding=True)),
-    steps.c.status == bindparam("status"),
+_SENT = (
+    select(workflows.c.priority, func.min(steps.c.sent_at).label("first"))
+    .join(workflows, workflows.c.id == steps.c.workflow_id)
+    .where(
+        tuple_(steps.c.workflow_id, steps.c.name).in_(bindparam("keys", expanding=True)),
+        steps.c.status == bindparam("status"),
+    )
+    .group_by(workflows.c.priority)
 )

@@ -195,7 +195,7 @@ class ClaimSlot:
             gate.allow(wanted.allowance)
         elif gate.set_by is None:
             return self._take(workflow, materials, now)  # it was deleted a moment ago
-        at = gate.ask(workflow.head.id, self.step)
+        at = gate.ask(workflow.head.id, self.step, workflow.head.priority)
         if at is None or at > now + MOMENT:
             hold_back(
                 workflow,

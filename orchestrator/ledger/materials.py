@@ -8,6 +8,7 @@ from orchestrator.expressions import References
 from orchestrator.jsontype import Json
 from orchestrator.ledger.scopes import StepsRead, keys_of
 from orchestrator.moves.claiming import Claimed
+from orchestrator.priority import Priority
 from orchestrator.states import StepStatus
 from orchestrator.workflow import Parent, StepState, Workflow, step_of, undone_by
 
@@ -36,6 +37,7 @@ class Materials:
     slot: str | None = None
     item: Json = None
     parent: Parent | None = None
+    priority: Priority = Priority.NORMAL
     failing: bool = False
     compensate: bool = True
 
@@ -94,6 +96,7 @@ class Gathering:
             steps=seen,
             undone=self._undone,
             parent=head.parent,
+            priority=head.priority,
             failing=head.failing,
             compensate=head.compensate,
             item=None if item is None else item.value,

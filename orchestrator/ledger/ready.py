@@ -4,6 +4,7 @@ from sqlalchemy import select
 
 from orchestrator.ledger.book import Ledger
 from orchestrator.ledger.tables import steps, workflows
+from orchestrator.priority import Priority
 from orchestrator.states import StepStatus
 from orchestrator.workflow import Carrier, Publication
 
@@ -12,7 +13,7 @@ def ready(ledger: Ledger, workflow_id: str) -> Publication:
     """Every step that may be claimed and is not; those whose canvas is intact with the fragment that they head."""
     with ledger.database.reading() as connection:
         head = connection.execute(
-            select(workflows.c.type, workflows.c.version).where(workflows.c.id == workflow_id)
+            select(workflows.c.type, workflows.c.version, workflows.c.priority).where(workflows.c.id == workflow_id)
         ).one_or_none()
         if head is None:
             return Publication(workflow_id, "")
@@ -32,4 +33,4 @@ def ready(ledger: Ledger, workflow_id: str) -> Publication:
             fragments[fragment.heads] = fragment
         elif row.carrier != Carrier.CANVAS.value:
             alone.append(row.name)
-    return Publication(workflow_id, head.type, tuple(fragments.values()), tuple(alone))
+    return Publication(workflow_id, head.type, tuple(fragments.values()), tuple(alone), Priority(head.priority))

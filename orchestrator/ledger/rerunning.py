@@ -17,6 +17,7 @@ from orchestrator.ledger.rows import Rows
 from orchestrator.ledger.starting import Start, Started, existing, log_started, start_in
 from orchestrator.ledger.tables import events, steps, workflows
 from orchestrator.moves.taking_over import Kept, TakeOver, kept_for
+from orchestrator.priority import Priority
 from orchestrator.states import FINAL
 from orchestrator.workflow import Event, Workflow
 
@@ -30,6 +31,7 @@ class Origin:
     context: Json
     sealed: str | None
     webhook_url: str | None = None
+    priority: Priority | None = None
 
 
 def origin_of(ledger: Ledger, workflow_id: str) -> Origin:
@@ -39,7 +41,7 @@ def origin_of(ledger: Ledger, workflow_id: str) -> Origin:
         if row is None:
             raise NotFound(f"there is no workflow {workflow_id}")
         definition = ledger.definitions.get(connection, row.version)
-        return Origin(workflow_id, definition, row.context, row.sealed, row.webhook_url)
+        return Origin(workflow_id, definition, row.context, row.sealed, row.webhook_url, Priority(row.priority))
 
 
 def rerun(
@@ -88,9 +90,10 @@ def _wanted(origin: Origin, actor: str, key: str | None, start_from: str | None,
     if start_from is not None:
         body_hash += f" from {start_from}"
     if edited is None:
-        return Start(origin.context, origin.sealed, key, (body_hash,), actor=actor, webhook_url=origin.webhook_url)
-    body_hashes = tuple(f"{body_hash} with {one}" for one in edited.body_hashes)
-    return replace(edited, key=key, body_hashes=body_hashes, actor=actor, webhook_url=origin.webhook_url)
+        wanted = Start(origin.context, origin.sealed, body_hashes=(body_hash,))
+    else:
+        wanted = replace(edited, body_hashes=tuple(f"{body_hash} with {one}" for one in edited.body_hashes))
+    return replace(wanted, key=key, actor=actor, webhook_url=origin.webhook_url, priority=origin.priority)
 
 
 def _copy(
@@ -136,7 +139,7 @@ def _no_step(definition: Definition, name: str) -> NotFound:
     return NotFound(f"{definition.type} has no step {name[:70]!r}; {hint}")
 
 
-_STARTED_WITH = select(*(workflows.c[name] for name in "version context sealed webhook_url".split())).where(
+_STARTED_WITH = select(*(workflows.c[name] for name in "version context sealed webhook_url priority".split())).where(
     workflows.c.id == bindparam("id")
 )
 _STATUS = select(workflows.c.status).where(workflows.c.id == bindparam("id"))

@@ -14,6 +14,7 @@ from orchestrator.ledger.engine import CLOCKS
 from orchestrator.ledger.scopes import ByKeys
 from orchestrator.ledger.tables import deliveries, events, notices, steps, workflows
 from orchestrator.notice import notices_of
+from orchestrator.priority import Priority
 from orchestrator.states import Compensation, Effect, StepStatus, Waiting, WorkflowStatus
 from orchestrator.webhook import messages_of
 from orchestrator.workflow import (
@@ -34,7 +35,7 @@ _HEAD = [
     workflows.c[name]
     for name in (
         "id type version status ending compensation compensate unsettled draining undo_failures replanned created_at "
-        "completed_at deadline_at wake_at error rerun_as webhook_url traceparent parent"
+        "completed_at deadline_at wake_at error rerun_as webhook_url traceparent parent priority"
     ).split()
 ]
 _STEP = [
@@ -123,6 +124,7 @@ def head_of(row: Row[*tuple[Any, ...]]) -> Head:
         traceparent=row.traceparent,
         webhook_url=row.webhook_url,
         parent=None if row.parent is None else Parent(**row.parent),
+        priority=Priority(row.priority),
     )
 
 

@@ -1,9 +1,9 @@
 """The slots of one limit: who has one, who waits for one, and whose turn it is, under the lock of the limit's row.
 
 A slot is a row in `slots`. Without `begins_at` it is a ticket: its step is parked, and its turn comes in the order of
-`asked_at`. With it, it is kept for the step that was woken; with an `attempt`, it is held. Held means: as long as the
-step runs that very attempt. So a slot ends with the attempt's lease and cannot leak: whoever takes a lost step over,
-ends its slot with the same write, and `Gate.tidy` deletes the row.
+`priority`, then `asked_at`. With it, it is kept for the step that was woken; with an `attempt`, it is held. Held means:
+as long as the step runs that very attempt. So a slot ends with the attempt's lease and cannot leak: whoever takes a
+lost step over, ends its slot with the same write, and `Gate.tidy` deletes the row.
 
 Why SQL and not Redis: what the ledger decides, a FLUSHALL cannot lose, and a slot that is held is a fact about a row of
 the ledger. The lock is taken after that of the workflow, never before, and no other key's while it is held.
@@ -18,6 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from orchestrator.jsontype import Json
 from orchestrator.ledger.tables import limits, slots, steps
 from orchestrator.limits import Allowance, Circuit, Gauge, free_at, learn, let_in
+from orchestrator.priority import Priority
 from orchestrator.states import StepStatus
 
 AHEAD = 1.5
@@ -64,7 +65,7 @@ class Gate:
         self._connection.execute(update(limits).where(limits.c.key == self.key).values(values))
         self.allowance, self.set_by = allowance, set_by
 
-    def ask(self, workflow_id: str, step: str) -> float | None:
+    def ask(self, workflow_id: str, step: str, priority: Priority = Priority.NORMAL) -> float | None:
         """From when on the step may be called; None: its turn has not come, and it has a ticket.
 
         Where that is now, the caller has to say `hold`, or let it go.
@@ -77,13 +78,11 @@ class Gate:
         if mine is not None and mine.begins_at is not None and mine.attempt is None:
             return float(mine.begins_at)
         at = self._free_at()
-        waiting = self._next_tickets(1)
-        first = not waiting or (waiting[0].workflow_id, waiting[0].step) == (workflow_id, step)
-        if at is not None and first and at <= self._now + AHEAD:
-            self._keep(workflow_id, step, at, known=mine is not None)
+        if at is not None and self._is_next(workflow_id, step, priority) and at <= self._now + AHEAD:
+            self._keep(workflow_id, step, at, known=mine is not None, priority=priority)
             return at
         if mine is None:
-            self._connection.execute(insert(slots).values(self._row(workflow_id, step)))
+            self._connection.execute(insert(slots).values(self._row(workflow_id, step, priority)))
         return None
 
     def hold(self, workflow_id: str, step: str, attempt: int) -> None:
@@ -136,20 +135,30 @@ class Gate:
         held = self._connection.execute(_TAKEN, {"key": self.key}).scalar_one()
         return free_at(self.allowance, self.gauge, held, self._now)
 
-    def _next_tickets(self, most: int) -> Sequence[Row[Any, Any]]:
+    def _is_next(self, workflow_id: str, step: str, priority: Priority) -> bool:
+        """Whether nobody waits who would be let in before it: only who is more urgent passes who waits."""
+        waiting = self._next_tickets(1)
+        if not waiting or (waiting[0].workflow_id, waiting[0].step) == (workflow_id, step):
+            return True
+        return bool(priority < waiting[0].priority)
+
+    def _next_tickets(self, most: int) -> Sequence[Row[*tuple[Any, ...]]]:
         return self._connection.execute(_TICKETS, {"key": self.key, "most": most}).all()
 
-    def _keep(self, workflow_id: str, step: str, at: float, *, known: bool) -> None:
+    def _keep(
+        self, workflow_id: str, step: str, at: float, *, known: bool, priority: Priority = Priority.NORMAL
+    ) -> None:
         values = {"begins_at": at, "kept_until": max(at, self._now) + KEPT, "attempt": None}
         if known:
             here = (slots.c.workflow_id == workflow_id, slots.c.step == step)
             self._connection.execute(update(slots).where(*here).values(values))
         else:
-            self._connection.execute(insert(slots).values(self._row(workflow_id, step) | values))
+            self._connection.execute(insert(slots).values(self._row(workflow_id, step, priority) | values))
         self.gauge = let_in(self.allowance, self.gauge, at)
 
-    def _row(self, workflow_id: str, step: str) -> dict[str, Json]:
-        return {"workflow_id": workflow_id, "step": step, "key": self.key, "asked_at": self._now}
+    def _row(self, workflow_id: str, step: str, priority: Priority) -> dict[str, Json]:
+        place = {"workflow_id": workflow_id, "step": step, "key": self.key}
+        return {**place, "priority": priority, "asked_at": self._now}
 
     def _wake(self, ticket: Row[Any, Any], at: float) -> bool:
         """Have the reconciler look at the step then. Under no lock of its workflow: that look finds what is true."""
@@ -177,10 +186,10 @@ _LEAVE = delete(slots).where(*_HERE)
 _TAKEN = select(func.count()).where(slots.c.key == bindparam("key"), slots.c.begins_at.is_not(None))
 # A step whose workflow was cancelled or paused meanwhile does not wait any more: its ticket is passed over.
 _TICKETS = (
-    select(slots.c.workflow_id, slots.c.step)
+    select(slots.c.workflow_id, slots.c.step, slots.c.priority)
     .join(steps, (steps.c.workflow_id == slots.c.workflow_id) & (steps.c.name == slots.c.step))
     .where(slots.c.key == bindparam("key"), slots.c.begins_at.is_(None), steps.c.status == StepStatus.WAITING.value)
-    .order_by(slots.c.asked_at, slots.c.workflow_id, slots.c.step)
+    .order_by(slots.c.priority, slots.c.asked_at, slots.c.workflow_id, slots.c.step)
     .limit(bindparam("most"))
 )
 _WAKE = (

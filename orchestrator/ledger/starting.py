@@ -19,6 +19,7 @@ from orchestrator.ledger.rows import new_step
 from orchestrator.ledger.tables import events, steps, workflows
 from orchestrator.moments import iso
 from orchestrator.moves.starting import first_steps
+from orchestrator.priority import Priority
 from orchestrator.states import Compensation, WorkflowStatus
 from orchestrator.workflow import Event, Parent, Publication
 
@@ -30,7 +31,7 @@ class Start:
     `key` is the client's `Idempotency-Key`, `body_hashes` tell whether it came with the same body again: the first is
     kept, the others are what older encryption keys would have made of it. `actor` goes into the audit log. `beginning`
     says when the first steps are to be called, `webhook_url` who is told of the end, `parent` which
-    step of another workflow starts it.
+    step of another workflow starts it, `priority` how urgent it is (None: as its definition says).
     """
 
     context: Json
@@ -42,6 +43,11 @@ class Start:
     beginning: Beginning = AT_ONCE
     webhook_url: str | None = None
     parent: Parent | None = None
+    priority: Priority | None = None
+
+    def urgency(self, definition: Definition) -> Priority:
+        """The priority of the workflow."""
+        return definition.priority if self.priority is None else self.priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +103,7 @@ def write_start(connection: Connection, definitions: Definitions, definition: De
     begin_at = wanted.beginning.at(now)
     connection.execute(insert(workflows), _workflow_row(workflow_id, definition, wanted, now, begin_at))
     rows, publication = first_steps(workflow_id, definition, now, begin_at)
+    publication = replace(publication, priority=wanted.urgency(definition))
     connection.execute(insert(steps), [new_step(workflow_id, row) for row in rows])
     event = _first_event(definition, wanted, begin_at)
     connection.execute(
@@ -140,6 +147,7 @@ def _workflow_row(
         "start_hash": wanted.body_hashes[0] if wanted.body_hashes else None,
         "traceparent": wanted.traceparent,
         "webhook_url": wanted.webhook_url,
+        "priority": wanted.urgency(definition),
         "parent": None if wanted.parent is None else asdict(wanted.parent),
         "created_at": now,
         "deadline_at": deadline_at,

@@ -52,6 +52,8 @@ workflows = Table(
     Column("start_hash", Text),
     Column("traceparent", Text),
     Column("webhook_url", Text),
+    # Of `orchestrator.priority`: the lower, the sooner.
+    Column("priority", Integer, nullable=False),
     # Who started it, where that was a step of another workflow.
     Column("parent", JSON(none_as_null=True)),
     # The newest fresh copy of it.
@@ -190,6 +192,8 @@ slots = Table(
     Column("workflow_id", Text, primary_key=True),
     Column("step", Text, primary_key=True),
     Column("key", Text, nullable=False),
+    # Of its workflow: who is more urgent is let in before those who have waited longer.
+    Column("priority", Integer, nullable=False),
     Column("asked_at", Double, nullable=False),
     # From when on the call may be made. NULL: its turn has not come.
     Column("begins_at", Double),
@@ -198,7 +202,7 @@ slots = Table(
     # The attempt that has the slot. NULL: none yet.
     Column("attempt", Integer),
 )
-Index("ix_slots_key_begins_at_asked_at", slots.c.key, slots.c.begins_at, slots.c.asked_at)
+Index("ix_slots_key_begins_at_asked_at", slots.c.key, slots.c.begins_at, slots.c.priority, slots.c.asked_at)
 
 deliveries = Table(
     "deliveries",

@@ -23,6 +23,7 @@ from orchestrator.expressions import Expression
 from orchestrator.graph import Graph
 from orchestrator.jsontype import Json
 from orchestrator.limits import Allowance, Circuit
+from orchestrator.priority import named
 from orchestrator.reading.awaiting import awaited
 from orchestrator.reading.canonical import version_of
 from orchestrator.reading.edges import After, Drafts
@@ -59,6 +60,7 @@ def build_definition(fields: Mapping[str, Json], document: Json, after: After, g
         version=version_of(document),
         document=document,
         steps={name: _step(name, drafts[name], after[name]) for name in graph.order},
+        priority=named(fields.get("priority", "normal")),
         schedule=None if "schedule" not in fields else schedule_of(fields["schedule"]),
         webhooks=tuple(Webhook(**webhook) for webhook in fields.get("webhooks", ())),
         **{name: fields[name] for name in _DEFINITION if name in fields},

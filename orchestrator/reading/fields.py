@@ -1,6 +1,7 @@
 """Every field of a definition, its meaning and its kind: the one table behind both the reader and the JSON Schema."""
 
 from orchestrator.expanding import MOST_ITEMS
+from orchestrator.priority import WORDS
 from orchestrator.reading.auth_kinds import AuthKind
 from orchestrator.reading.expression_kinds import (
     DECIDING,
@@ -260,6 +261,11 @@ DEFINITION = Group(
         "deadline": Field("The longest time for the whole workflow.", Duration(YEAR)),
         "compensation": Field(
             "Whether steps are undone side by side or one by one.", Choice(("parallel", "sequential")), "parallel"
+        ),
+        "priority": Field(
+            "What waits for a worker or for a limit is taken in this order; a start may say otherwise.",
+            Choice(WORDS),
+            "normal",
         ),
         "steps": Field("The steps, by name.", Named(STEP, MOST_STEPS)),
         "schedule": Field("When it is started by itself.", ScheduleKind()),

@@ -21,6 +21,7 @@ from orchestrator.ledger.migrating import migrate
 from orchestrator.ledger.starting import Start, start
 from orchestrator.ledger.tables import events, steps, workers, workflows
 from orchestrator.moves.move import Control
+from orchestrator.priority import Priority
 from orchestrator.reading import read_document
 from orchestrator.tether import tethered
 from orchestrator.urls import client_url
@@ -103,9 +104,12 @@ class Installation:
         key: str | None = None,
         at_once: int | None = None,
         send: bool = True,
+        priority: Priority | None = None,
     ) -> str:
         """Start a workflow as the web does, but for its messages where those are not to be sent; gives back its id."""
-        started = start(self.ledger, definition, Start(context=context or {}, key=key, body_hashes=("same",)))
+        started = start(
+            self.ledger, definition, Start(context=context or {}, key=key, body_hashes=("same",), priority=priority)
+        )
         if send:
             Dispatch(self.step_task, at_once=at_once)(started.publication)
         return started.workflow_id

@@ -8,7 +8,9 @@ from celery.canvas import Signature
 
 from orchestrator.graph import Graph
 from orchestrator.plan import Fragment, plan
+from orchestrator.priority import Priority
 from tasks.canvas import alone, canvas
+from tasks.queues import UrgentFirst, queues
 from tests.graphs import SMALL
 from tests.graphs import chain as chain_graph
 from tests.graphs import fan as fan_graph
@@ -53,6 +55,21 @@ def test_a_step_alone_is_an_immutable_signature_of_ids(step: Task) -> None:
         "subtask_type": None,
         "immutable": True,
     }
+
+
+def test_messages_of_an_urgent_workflow_name_their_queue(step: Task) -> None:
+    """All of its canvas, the joins too; those of a usual one are as long as ever."""
+    (fragment,) = fragments(SMALL["the diamond of the second guide"])
+    told = {"workflow_id": WORKFLOW, "workflow_type": "subscription", "step_task": step}
+    made = json.dumps(canvas(fragment, **told, priority=Priority.HIGH))
+    assert made.count('"queue": "orchestrator.high"') == 4
+    assert "queue" not in json.dumps(canvas(fragment, **told))
+
+
+def test_workers_take_what_is_urgent_first() -> None:
+    """Whatever the order in which kombu names the queues that it consumes."""
+    cycle = UrgentFirst(["orchestrator.low", "orchestrator", "orchestrator.high"])
+    assert cycle.consume(3) == queues("orchestrator")
 
 
 def test_the_first_guides_workflow_is_a_chain(step: Task) -> None:

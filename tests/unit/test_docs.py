@@ -138,4 +138,5 @@ def test_manifests_for_kubernetes_say_what_there_is(manifest: Path) -> None:
             assert {name for name in names if not name.startswith(("VAR_", "SECRET_"))} <= set(NAMES)
         if one["kind"] == "ScaledObject":
             assert one["spec"]["scaleTargetRef"]["name"] in deployments
-            assert one["spec"]["triggers"][0]["metadata"]["listName"] == celeryconfig.task_default_queue
+            lists = {trigger["metadata"]["listName"] for trigger in one["spec"]["triggers"]}
+            assert lists == celeryconfig.task_queues.keys()

@@ -18,7 +18,7 @@ PATIENCE = 2.0
 SHORTEST_VISIBILITY = 600.0
 """Seconds. A message that waits in a busy worker for longer than the visibility time-out is delivered once more."""
 
-QUEUE = "orchestrator"
+QUEUES = ("orchestrator.high", "orchestrator", "orchestrator.low")
 
 
 def check_broker(settings: Settings, transport: Mapping[str, Json]) -> Iterator[Finding]:
@@ -30,7 +30,7 @@ def check_broker(settings: Settings, transport: Mapping[str, Json]) -> Iterator[
             client_url(url), socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, retry=retry
         ) as client:
             seen: Mapping[str, Json] = client.info()
-            waiting = client.llen(QUEUE)
+            waiting = sum(int(client.llen(queue)) for queue in QUEUES)
     except redis.RedisError as error:
         yield _unreachable(settings, masked(url), error)
         return

@@ -1,9 +1,9 @@
 """Whether somebody works: by the signs of life in the ledger, and by asking who takes messages from the queue."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from orchestrator.cli.checks.broker import QUEUE
-from orchestrator.cli.checks.finding import Finding, well, wrong
+from orchestrator.cli.checks.broker import QUEUES
+from orchestrator.cli.checks.finding import Finding, doubtful, well, wrong
 from orchestrator.cli.opening import opened_ledger
 from orchestrator.errors import SettingsError, Unavailable
 from orchestrator.jsontype import Json
@@ -21,11 +21,14 @@ def check_workers(settings: Settings) -> Iterator[Finding]:
             alive = workers_alive(ledger)
     except (SettingsError, Unavailable):
         return  # that is a finding about the ledger
-    yield from judge_workers(len(alive), _consuming())
+    yield from judge_workers(len(alive), *_consuming())
 
 
-def judge_workers(alive: int, consuming: int | None) -> Iterator[Finding]:
-    """`alive` have signed the ledger, `consuming` answered that they take our messages (None: could not be asked)."""
+def judge_workers(alive: int, consuming: int | None, unattended: Sequence[str] = ()) -> Iterator[Finding]:
+    """`alive` have signed the ledger, `consuming` answered that they take our messages (None: could not be asked).
+
+    `unattended` are the queues that none of those takes from.
+    """
     if not alive:
         yield wrong("workers", "none is alive", "orchestrator worker (or: celery -A tasks worker)")
     elif consuming is None:
@@ -33,14 +36,21 @@ def judge_workers(alive: int, consuming: int | None) -> Iterator[Finding]:
     elif consuming < alive:
         yield wrong(
             "workers",
-            f"{alive} alive, but {consuming} of them take messages from the queue `{QUEUE}`",
+            f"{alive} alive, but {consuming} of them take messages from our queues",
             "look at the log of the others for how they fare with Redis; restarting one loses nothing",
         )
     else:
-        yield well("workers", f"{alive} alive, taking messages from the queue `{QUEUE}`")
+        yield well("workers", f"{alive} alive, taking messages")
+    if alive and consuming and unattended:
+        yield doubtful(
+            "workers",
+            f"nobody takes messages from {', '.join(unattended)}: what has that priority waits",
+            "start a worker without -Q, or with these queues",
+        )
 
 
-def _consuming() -> int | None:
+def _consuming() -> tuple[int | None, list[str]]:
+    """How many take messages of ours, None where nobody can be asked; and the queues that nobody takes from."""
     from kombu.exceptions import KombuError
     from redis.exceptions import RedisError
 
@@ -49,5 +59,6 @@ def _consuming() -> int | None:
     try:
         queues: Json = app.control.inspect(timeout=PATIENCE).active_queues() or {}
     except (KombuError, RedisError, OSError):
-        return None
-    return sum(any(queue["name"] == QUEUE for queue in of_one) for of_one in queues.values())
+        return None, []
+    taken = [{queue["name"] for queue in of_one} & set(QUEUES) for of_one in queues.values()]
+    return sum(map(bool, taken)), [name for name in QUEUES if not any(name in one for one in taken)]

@@ -11,6 +11,7 @@ from orchestrator.ledger.children import children_of
 from orchestrator.ledger.tables import steps, workflows
 from orchestrator.ledger.views.snapshot import missing, snapshot
 from orchestrator.moments import iso, took_ms
+from orchestrator.priority import Priority
 from orchestrator.states import StepStatus, Waiting
 from orchestrator.workflow import Kind, undo_of
 
@@ -18,7 +19,8 @@ _HEAD = select(
     *(
         workflows.c[name]
         for name in (
-            "id type version status ending compensation context output error created_at completed_at deadline_at parent"
+            "id type version status ending compensation priority context output error created_at completed_at "
+            "deadline_at parent"
         ).split()
     )
 ).where(workflows.c.id == bindparam("id"))
@@ -49,6 +51,7 @@ def workflow_view(ledger: Ledger, workflow_id: str) -> Json:
         "status": head.status,
         "ending": head.ending,
         "compensation": head.compensation,
+        "priority": Priority(head.priority).word,
         "context": head.context,
         "parent": None
         if head.parent is None

@@ -9,6 +9,7 @@ from orchestrator.ledger.due import recall
 from orchestrator.ledger.scopes import Key
 from orchestrator.ledger.tables import definitions, steps, workflows
 from orchestrator.outcome import Failed, StepError
+from orchestrator.priority import Priority
 from orchestrator.reconciling import LEFT, Left, reconcile
 from orchestrator.states import Effect
 from orchestrator.workflow import Publication
@@ -164,3 +165,16 @@ def test_what_was_put_off_because_it_queued_is_recalled_when_the_queue_is_gone(p
     assert recall(play.ledger, 5.0) == 1
     reconcile(play.ledger, Empty(), sent.append)
     assert [one.workflow_id for one in sent] == [old]
+
+
+def test_a_message_waits_behind_those_of_its_own_priority_only(play: Play) -> None:
+    """A backlog of what is not urgent says nothing about what is: that is lost, and sent again."""
+    low = play.start(priority="low")
+    play.pass_time(1)
+    high, next_low = play.start(priority="high"), play.start(priority="low")
+    play.pass_time(10)
+    sent: list[Publication] = []
+    reconcile(play.ledger, Waiting((low, "only")), sent.append)
+    assert [(each.workflow_id, each.priority) for each in sent if each] == [(high, Priority.HIGH)]
+    [row] = play.rows(steps, next_low)
+    assert row["wake_at"] > row["sent_at"] + 10, "it was put off"

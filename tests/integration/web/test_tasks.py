@@ -56,6 +56,7 @@ def test_tasks_that_differ_in_their_data_share_a_definition(desk: Desk) -> None:
         ({"targetUrl": "http://x/", "webhookUrl": None}, ["webhookUrl"]),
         ({"targetUrl": "http://x/", "webhookUrl": "x"}, ["webhookUrl"]),
         ({"targetUrl": "http://x/", "delay": "x"}, ["delay"]),
+        ({"targetUrl": "http://x/", "priority": 9}, ["priority"]),
     ],
 )
 def test_what_is_wrong_with_a_task_is_named(sqlite_desk: Desk, given: Json, places: list[str]) -> None:
