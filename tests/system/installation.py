@@ -30,6 +30,7 @@ from tasks.dispatch import Dispatch
 
 ROOT = Path(__file__).resolve().parents[2]
 FINAL = ("completed", "failed", "cancelled")
+CELERY_WORKER = (sys.executable, "-m", "celery", "-A", "tasks", "worker", "-l", "WARNING")
 
 
 class Installation:
@@ -55,22 +56,21 @@ class Installation:
         self.step_task = self.app.task(_never_here, name="orchestrator.step", shared=False)
         self.publish = Dispatch(self.step_task)
 
-    def add_worker(self) -> subprocess.Popen[bytes]:
-        """One more `celery -A tasks worker`, ready to work."""
-        process = self._launch_worker()
+    def add_worker(self, *command: str) -> subprocess.Popen[bytes]:
+        """One more `celery -A tasks worker`, or what else is given, ready to work."""
+        process = self._launch_worker(*(command or CELERY_WORKER))
         self._await_present(process)
         return process
 
     def add_workers(self, many: int) -> None:
         """So many more, which start side by side."""
-        for process in [self._launch_worker() for _ in range(many)]:
+        for process in [self._launch_worker(*CELERY_WORKER) for _ in range(many)]:
             self._await_present(process)
 
-    def _launch_worker(self) -> subprocess.Popen[bytes]:
+    def _launch_worker(self, *command: str) -> subprocess.Popen[bytes]:
         log = (self.folder / f"worker-{len(self.workers)}.log").open("ab")
-        command = tethered([sys.executable, "-m", "celery", "-A", "tasks", "worker", "-l", "WARNING"])
         process = subprocess.Popen(
-            command, cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True
+            tethered(command), cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True
         )
         log.close()
         self.workers.append(process)
