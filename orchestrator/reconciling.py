@@ -21,7 +21,7 @@ LONGEST = 60.0
 
 JUST_TAKEN = 2.0
 """Seconds: a message that was sent so little before the oldest in the queue was taken just now, maybe by another worker
-that has not claimed its step yet."""
+that has not claimed its step yet. More in a long queue (`_margin`)."""
 
 LEFT = 10.0
 """Seconds for which others may look at what this worker cannot: several rounds of theirs."""
@@ -129,7 +129,16 @@ def _merely_queued(ledger: Ledger, queue: Queue, found: Due) -> set[Look]:
     firsts, now = first_sent(ledger, oldest)
     passed_over = {look for look in found.sent if (look.workflow_id, look.step) in set(in_hand)}
     for priority, waiting_since in firsts.items():
-        since = waiting_since - JUST_TAKEN
+        since = waiting_since - _margin(now - waiting_since)
         put_off(ledger, min(max(GRACE, 3 * (now - waiting_since)), LONGEST), sent=Sent(since, priority))
         passed_over |= {look for look, sent in found.sent.items() if sent.priority is priority and sent.at >= since}
     return passed_over
+
+
+def _margin(age: float) -> float:
+    """How much earlier than the oldest message, which has waited for `age`, one was sent that may just have been taken.
+
+    A start of many has one time for all its messages, and takes seconds to send them: in a long queue they lie among
+    those that were sent later. In a short one a loss must be seen soon.
+    """
+    return min(max(JUST_TAKEN, age / 10), GRACE)

@@ -153,6 +153,19 @@ def test_a_message_that_a_worker_takes_just_now_is_not_sent_again(play: Play) ->
     assert "step.resent" not in play.events(old)
 
 
+@pytest.mark.parametrize(("age", "again"), [(7.0, True), (100.0, False)])
+def test_in_a_long_queue_messages_of_one_start_of_many_lie_among_later_ones(
+    play: Play, age: float, again: bool
+) -> None:
+    """The last of them was taken just now; what is the oldest since then was sent 4 s later by its own time."""
+    taken = play.start()
+    play.pass_time(4)
+    oldest = play.start()
+    play.pass_time(age)
+    reconcile(play.ledger, Waiting((oldest, "only")), lambda publication: None)
+    assert ("step.resent" in play.events(taken)) is again
+
+
 def test_what_was_put_off_because_it_queued_is_recalled_when_the_queue_is_gone(play: Play) -> None:
     """A step that had waited for long is put off for long: not where Redis was emptied."""
     old = play.start()
