@@ -200,6 +200,7 @@ OPERATIONS: dict[str, Operation] = {
     "starting.started": start_of(_WISH, "Start a workflow by type, or with a definition that comes along"),
     "starting_many.started": _batch("workflows", _WISH, "Start up to 1,000 workflows: all of them, or none"),
     "tasks.created": start_of(_TASK, "Make one call durable; its outcome is posted to webhookUrl, signed"),
+    "tasks.one": Operation("read", "One call, and what came of it", ref("Call"), problems=_NO_WORKFLOW),
     "tasks.created_many": _batch("tasks", _TASK, "Make up to 1,000 calls durable: all of them, or none"),
     "workflows.listed": Operation("read", "A page of workflows, newest first", ref("Page"), query=parameters.LISTING),
     "workflows.one": Operation(

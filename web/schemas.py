@@ -133,6 +133,17 @@ SCHEMAS: dict[str, Json] = {
         parent={"oneOf": [{"type": "null"}, record(workflowId=ID, step=TEXT)]},
         **_LIFE,
     ),
+    "Call": record(
+        workflowId=ID,
+        status={"enum": ["processing", "completed", "failed", "cancelled"]},
+        attempts=WHOLE,
+        result=ANY,
+        error=ERROR,
+        targetUrl=TEXT,
+        createdAt=TIME,
+        completedAt=MAYBE_TIME,
+        durationMs=MAYBE_WHOLE,
+    ),
     "Summary": {
         "description": "The definition's output fields stand beside these.",
         **record(

@@ -1,16 +1,22 @@
-"""`POST /api/tasks`: one call made durable, with a webhook for its outcome; and many of them at once."""
+"""`/api/tasks`: one call made durable, with a webhook for its outcome; many of them at once; and what became of one."""
 
-from flask import Blueprint, Response
+from uuid import UUID
+
+from flask import Blueprint, Response, jsonify
 
 from orchestrator.beginning import read_beginning
 from orchestrator.definition import Definition
-from orchestrator.errors import ContextError
+from orchestrator.errors import ContextError, NotFound
 from orchestrator.jsontype import Json
 from orchestrator.ledger.starting import Start
-from orchestrator.single_call import read_call
+from orchestrator.ledger.views import workflow_view
+from orchestrator.ledger.views.summary import PROCESSING
+from orchestrator.single_call import TYPE, read_call
+from orchestrator.states import FINAL, WorkflowStatus
 from web.batches import Key, batch, batch_answer
 from web.bodies import json_object
 from web.parameters import NONE, query
+from web.parts import parts
 from web.starting import accepted_answer, begin, start_key, unknown_fields, wished
 
 bp = Blueprint("tasks", __name__, url_prefix="/api/tasks")
@@ -24,6 +30,20 @@ def created() -> Response:
     """Make one call durable."""
     query(NONE)
     return accepted_answer(begin(*_wanted(json_object(), Key(start_key()))).workflow_id)
+
+
+@bp.get("/<uuid:workflow_id>")
+def one(workflow_id: UUID) -> Response:
+    """The call in brief: how it stands, and what came of it."""
+    query(NONE)
+    workflow = workflow_view(parts().ledger, str(workflow_id))
+    if workflow["type"] != TYPE:
+        raise NotFound(f"workflow {workflow_id} is no single call: ask /api/workflows/{workflow_id}")
+    [call] = workflow["steps"]
+    over = WorkflowStatus(workflow["status"]) in FINAL
+    shown = {name: workflow[name] for name in ("workflowId", "error", "createdAt", "completedAt", "durationMs")}
+    brief = {"status": workflow["status"] if over else PROCESSING, "attempts": call["attempts"]}
+    return jsonify(shown | brief | {"result": call["result"], "targetUrl": workflow["context"]["targetUrl"]})
 
 
 @bp.post("/bulk")

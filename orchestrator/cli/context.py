@@ -1,12 +1,12 @@
 """A context on the command line: a JSON object in the argument itself, in a file, or on standard input."""
 
-import json
 import sys
 from pathlib import Path
 
 import click
 
 from orchestrator.jsontype import Json
+from orchestrator.storable import NotStorable, parse_json
 
 
 class Context(click.ParamType[Json]):
@@ -20,11 +20,9 @@ class Context(click.ParamType[Json]):
             return value
         where, text = self._read(value, param, ctx)
         try:
-            read = json.loads(text)
-        except ValueError as error:
-            self.fail(f"{where} is no JSON: {error}", param, ctx)
-        except RecursionError:
-            self.fail(f"{where} is nested too deep", param, ctx)
+            read = parse_json(text, doubles=False)
+        except NotStorable as error:
+            self.fail(f"{where} cannot be taken: {error}", param, ctx)
         if not isinstance(read, dict):
             self.fail(f'{where} must be a JSON object, such as {{"amount": 42.5}}', param, ctx)
         return read

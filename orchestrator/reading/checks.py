@@ -10,6 +10,7 @@ from orchestrator.jsontype import Json
 from orchestrator.reading.edges import Drafts
 from orchestrator.reading.expression_kinds import OF_AN_ITEM, below
 from orchestrator.reading.place import Place
+from orchestrator.reading.step_kinds import BELONG, KINDS, REFUSED
 
 # The first segments under /api/ that the program answers itself.
 RESERVED_ENTRIES = frozenset(
@@ -74,29 +75,19 @@ def check_call(draft: Mapping[str, Json], at: Place) -> None:
         check_call(draft["compensate"], at / "compensate")
 
 
-_OF_REQUESTS = (
-    "method headers query auth payload encoding success result idempotencyKey limit forEach retry retries timeout "
-    "idempotent".split()
-)
-_OF_TASKS = frozenset({"retry", "retries", "timeout", "idempotent"})
-_BELONG = {"context": "workflow", "args": "task", "kwargs": "task", "queue": "task"}
-
-
 def check_kind(workflow_type: str | None, step: Json, at: Place) -> None:
     """A step makes a request, starts a workflow, sends a task, asks a person or waits: one of them, with its fields."""
     draft: Mapping[str, Json] = step if isinstance(step, dict) else {}
-    given = [name for name in ("targetUrl", "workflow", "task", "approval", "wait") if name in draft]
+    given = [name for name in KINDS if name in draft]
     if not given:
         at.fault("the field 'targetUrl' is missing (or workflow, task, approval, wait)")
     elif len(given) > 1:
         (at / given[1]).fault(f"does not go with {given[0]}; keep one of them")
-    elif given != ["targetUrl"]:
-        [kind] = given
-        allowed = _OF_TASKS if kind == "task" else frozenset()
-        for name in _OF_REQUESTS:
-            if name in draft and name not in allowed:
-                (at / name).fault(f"does not go with {kind}")
-    for name, owner in _BELONG.items():
+    else:
+        for name in draft:
+            if name in REFUSED.get(given[0], ()):
+                (at / name).fault(f"does not go with {given[0]}")
+    for name, owner in BELONG.items():
         if name in draft and owner not in draft:
             (at / name).fault(f"goes with {owner} only")
     if workflow_type is not None and draft.get("workflow") == workflow_type:

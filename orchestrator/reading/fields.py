@@ -35,6 +35,7 @@ from orchestrator.reading.kinds import (
     Whole,
 )
 from orchestrator.reading.schedule_kinds import ScheduleKind
+from orchestrator.reading.step_kinds import schema_of_fields_together
 from orchestrator.reading.webhook_kinds import Endings, SecretName, Several
 
 HOUR = 3600
@@ -233,6 +234,7 @@ STEP = Group(
         "poll": Field("The service answers 2xx, and is asked by GET until it is done.", POLL),
     },
     later=NOT_YET["step"],
+    together=schema_of_fields_together(),
 )
 
 WEBHOOK = Group(

@@ -8,7 +8,7 @@ import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from orchestrator.durations import DURATION, seconds_in, span
@@ -245,22 +245,24 @@ class Group(Kind):
     """An object with known fields. `later` names fields that a later release will know.
 
     Of `one_of` exactly one must be given: they say the same thing in different ways, or what there can be one of only.
+    `together` is what the schema says of pairs of fields which somebody else checks when the group is read.
     """
 
     fields: Mapping[str, Field]
     required: tuple[str, ...] = ()
     later: tuple[str, ...] = ()
     one_of: tuple[str, ...] = ()
+    together: Mapping[str, Json] = field(default_factory=dict)
 
     def schema(self) -> Json:
         made: dict[str, Json] = {"type": "object", "additionalProperties": False, "properties": {}}
-        for name, field in self.fields.items():
-            made["properties"][name] = {"description": field.meaning, **field.kind.schema()}
-            if field.default is not None:
-                made["properties"][name]["default"] = field.default
+        for name, one in self.fields.items():
+            made["properties"][name] = {"description": one.meaning, **one.kind.schema()}
+            if one.default is not None:
+                made["properties"][name]["default"] = one.default
         if self.one_of:
             made["oneOf"] = [{"required": [name]} for name in self.one_of]
-        return made | ({"required": list(self.required)} if self.required else {})
+        return made | dict(self.together) | ({"required": list(self.required)} if self.required else {})
 
     def settled(self, value: Json, at: Place) -> Json:
         if not isinstance(value, dict):

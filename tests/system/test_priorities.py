@@ -73,7 +73,7 @@ def test_an_urgent_step_that_was_lost_is_sent_again_while_others_are_merely_queu
 
 def test_who_is_urgent_is_let_in_first_by_a_limit(orchestrator: Installation, services: Services) -> None:
     """One call at a time: of those that wait for the slot, the last to come goes first."""
-    services.behaviour = lambda service, before, body: Reply(delay=0.5 if service == "held" else 0.05)
+    services.behaviour = lambda service, before, body: Reply(delay=4.0 if service == "held" else 0.05)
     limit = {"limit": {"key": "narrow", "concurrency": 1}}
     began = orchestrator.start(definition(services.url, {"held": limit}))
     until(lambda: services.reached("held"), 10, "the slot to be taken")
@@ -82,6 +82,8 @@ def test_who_is_urgent_is_let_in_first_by_a_limit(orchestrator: Installation, se
         lambda: all(orchestrator.steps(one)["usual"]["waiting_for"] == "limit" for one in waiting), 20, "them to wait"
     )
     urgent = orchestrator.start(definition(services.url, {"urgent": limit}), priority=Priority.HIGH)
+    until(lambda: orchestrator.steps(urgent)["urgent"]["waiting_for"] == "limit", 20, "it to wait as well")
+    assert services.called() == [], "the slot is not free yet"
     for workflow_id in (began, urgent, *waiting):
         orchestrator.wait(workflow_id)
     assert services.called()[:2] == ["held", "urgent"]

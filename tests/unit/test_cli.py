@@ -203,10 +203,11 @@ def test_a_type_that_there_is_not_is_answered_with_the_nearest(terminal: Termina
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ('{"plan"', "the context is no JSON"),
+        ('{"plan"', "the context cannot be taken: not JSON"),
         ("[1]", "the context must be a JSON object"),
         ("no-such-file.json", "no-such-file.json cannot be read: No such file or directory"),
-        ("[" * 100_000, "nested too deep"),
+        ("[" * 100_000, "the context cannot be taken"),
+        ('{"amount": 1, "amount": 2}', "a key comes twice in one object: amount"),
     ],
 )
 def test_a_context_that_is_no_object_is_a_usage_error(terminal: Terminal, given: str, said: str) -> None:

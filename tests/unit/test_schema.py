@@ -122,6 +122,39 @@ def test_reader_and_schema_agree_on_plain_values(name: str, value: Json) -> None
     assert FITS.is_valid(definition) is read
 
 
+FIELDS: dict[str, Json] = {
+    "targetUrl": URL,
+    "workflow": "other",
+    "task": "shop.reserve",
+    "approval": {"timeout": 60},
+    "wait": {"for": 60},
+    "callback": {"timeout": 60},
+    "poll": {"done": "response.body.done"},
+    "forEach": ["a"],
+    "context": {"a": 1},
+    "args": [1],
+    "queue": "celery",
+    "payload": {"a": 1},
+    "retries": 1,
+    "timeout": 5,
+    "success": "response.status == `200`",
+    "limit": {"rate": "1/s"},
+    "compensate": {"targetUrl": URL},
+}
+
+
+@given(st.sets(st.sampled_from(sorted(FIELDS)), max_size=4))
+def test_reader_and_schema_agree_on_which_fields_go_together(names: set[str]) -> None:
+    """An editor underlines a step that is nothing, or two things at once, and a field of another kind of step."""
+    definition = {"type": "t", "steps": {"a": {name: FIELDS[name] for name in names}}}
+    try:
+        read_document(definition)
+        read = True
+    except DefinitionError:
+        read = False
+    assert FITS.is_valid(definition) is read
+
+
 @given(
     st.dictionaries(
         st.sampled_from([*STEP.fields, "else"]),

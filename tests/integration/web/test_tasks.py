@@ -32,6 +32,19 @@ def test_a_task_is_a_workflow_of_one_call(desk: Desk) -> None:
     assert (delivery["event"], delivery["url"]) == ("workflow.completed", TASK["webhookUrl"])
 
 
+def test_a_task_is_shown_in_brief(desk: Desk) -> None:
+    """As one who polls wants it; another workflow is no task."""
+    workflow_id = desk.post("/api/tasks", TASK).json["workflowId"]
+    before = desk.get(f"/api/tasks/{workflow_id}")
+    assert (before["status"], before["attempts"], before["result"]) == ("processing", 0, None)
+    desk.complete(workflow_id, call={"done": True})
+    after = desk.get(f"/api/tasks/{workflow_id}")
+    assert (after["status"], after["result"], after["targetUrl"]) == ("completed", {"done": True}, TASK["targetUrl"])
+    order = desk.post("/api/process-order", ORDER).json["workflowId"]
+    for other in (order, "00000000-0000-7000-8000-000000000000"):
+        assert desk.client.get(f"/api/tasks/{other}").status_code == 404
+
+
 def test_a_task_with_the_same_key_is_the_same_task(desk: Desk) -> None:
     """With another body it is refused."""
     one = desk.post("/api/tasks", TASK, Idempotency_Key="k")

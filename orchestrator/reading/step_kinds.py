@@ -1,0 +1,46 @@
+"""What a step is, and which of its fields go together: said once, for the reader and for the JSON Schema."""
+
+from collections.abc import Mapping
+
+from orchestrator.jsontype import Json
+
+KINDS = ("targetUrl", "workflow", "task", "approval", "wait")
+"""A step makes a request, starts a workflow, sends a task, asks a person or waits: exactly one of them."""
+
+_OF_REQUESTS = frozenset(
+    "method headers query auth payload encoding success result idempotencyKey limit forEach retry retries timeout "
+    "idempotent".split()
+)
+_OF_TASKS = frozenset({"retry", "retries", "timeout", "idempotent"})
+
+REFUSED: Mapping[str, frozenset[str]] = {
+    "workflow": _OF_REQUESTS,
+    "task": _OF_REQUESTS - _OF_TASKS,
+    "approval": _OF_REQUESTS,
+    "wait": _OF_REQUESTS,
+}
+"""Fields that do not go with a kind."""
+
+BELONG: Mapping[str, str] = {"context": "workflow", "args": "task", "kwargs": "task", "queue": "task"}
+"""Fields that go with one kind only."""
+
+_NOTHING_TO_UNDO = dict.fromkeys(("approval", "wait"), frozenset({"compensate"}))
+_ABOUT_ANSWERS = ("callback", "poll")
+_BESIDE: Mapping[str, frozenset[str]] = {
+    **_NOTHING_TO_UNDO,
+    "callback": frozenset({"poll", "forEach"}),
+    "poll": frozenset({"success", "forEach"}),
+}
+
+
+def schema_of_fields_together() -> dict[str, Json]:
+    """What the JSON Schema of a step says of pairs of fields."""
+    refused = {name: REFUSED.get(name, frozenset()) | _BESIDE.get(name, frozenset()) for name in {*REFUSED, *_BESIDE}}
+    wanted = {**BELONG, **dict.fromkeys(_ABOUT_ANSWERS, "targetUrl")}
+    return {
+        "oneOf": [{"required": [kind]} for kind in KINDS],
+        "dependentRequired": {name: [owner] for name, owner in wanted.items()},
+        "dependentSchemas": {
+            name: {"properties": dict.fromkeys(sorted(others), False)} for name, others in sorted(refused.items())
+        },
+    }
