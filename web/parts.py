@@ -9,6 +9,7 @@ from flask import current_app
 from orchestrator.definition import Definition
 from orchestrator.ledger import Ledger
 from orchestrator.ledger.engine import Database
+from orchestrator.ledger.starter import Starter
 from orchestrator.reading import read_folder
 from orchestrator.request import Surroundings, surroundings
 from orchestrator.sealing import Sealer
@@ -28,6 +29,7 @@ class Parts:
 
     settings: Settings
     ledger: Ledger
+    starter: Starter
     definitions: Mapping[str, Definition]
     sealer: Sealer
     publish: Callable[[Publication], None]
@@ -41,12 +43,14 @@ def assembled(
     publish: Callable[[Publication], None] | None = None,
 ) -> Parts:
     """The parts as given, and from the settings where not. Nothing is connected yet."""
+    ledger = ledger or _ledger(settings)
     return Parts(
         settings=settings,
-        ledger=ledger or _ledger(settings),
+        ledger=ledger,
+        starter=Starter(ledger),
         definitions=read_folder(settings.definitions) if definitions is None else definitions,
         sealer=Sealer(settings.key().split(",")),
-        publish=publish or Dispatch(step, at_once=FEW),
+        publish=publish or Dispatch(step, at_once=FEW, starts=True),
         around=surroundings(settings),
     )
 

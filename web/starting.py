@@ -13,7 +13,7 @@ from orchestrator.beginning import Beginning, read_beginning
 from orchestrator.definition import Definition
 from orchestrator.errors import ContextError, DefinitionError, Fault, FaultyInput
 from orchestrator.jsontype import Json
-from orchestrator.ledger.starting import Start, Started, start
+from orchestrator.ledger.starting import Start, Started
 from orchestrator.ledger.views.summary import PROCESSING
 from orchestrator.priority import read_priority
 from orchestrator.reading import read_document
@@ -115,7 +115,7 @@ def wished(definition: Definition, context: Json, beside: dict[str, Json], begin
 
 def begin(definition: Definition, wanted: Start) -> Started:
     """Start it, and send what is to be sent."""
-    new = start(parts().ledger, definition, wanted)
+    new = parts().starter.start(definition, wanted)
     parts().publish(new.publication)
     return new
 

@@ -6,6 +6,8 @@ rows          between rows and the moves' `Workflow`
 definitions   each version of a definition, kept for as long as a workflow uses it
 book          `Ledger`: moves applied in one transaction
 starting      a new workflow, once for each start key
+at_once       new workflows with one statement
+starter       starts of many threads in one transaction
 clerk         the moves of many threads in one transaction
 slots         who has a slot of a limit, who waits for one
 limiting      claiming a step that needs one

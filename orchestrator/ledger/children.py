@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, bindparam, select
 
 from orchestrator.definition import Definition
 from orchestrator.jsontype import Json
@@ -39,11 +38,11 @@ def child_of(ledger: Ledger, workflow_type: str, key: str) -> Standing | None:
 
 
 def children_of(
-    connection: Connection, workflow_id: str, definition: Definition, rows: Mapping[str, Row[Any]]
+    connection: Connection, workflow_id: str, definition: Definition, rounds: Mapping[str, int]
 ) -> dict[str, str]:
-    """The ids of the workflows that its steps started last, by step."""
+    """The ids of the workflows that its steps started last, by step. `rounds` are the steps' `key_round`s."""
     types = {name: step.child.type for name, step in definition.steps.items() if step.child is not None}
-    keys = {child_key(workflow_id, name, rows[name].key_round): name for name in types if name in rows}
+    keys = {child_key(workflow_id, name, rounds[name]): name for name in types if name in rounds}
     if not keys:
         return {}
     found = connection.execute(_CHILDREN, {"types": sorted(set(types.values())), "keys": sorted(keys)})

@@ -43,6 +43,10 @@ class Definitions:
             .on_conflict_do_nothing()
         )
 
+    def knows(self, definition: Definition) -> bool:
+        """Whether the version is in the ledger already, as far as this process has seen."""
+        return definition.version in self._known
+
     def remember(self, definition: Definition) -> None:
         """The version is in the ledger: the transaction that wrote it is committed."""
         self._keep(definition)

@@ -98,14 +98,14 @@ def start_in(ledger: Ledger, connection: Connection, definition: Definition, wan
 def write_start(connection: Connection, definitions: Definitions, definition: Definition, wanted: Start) -> Started:
     """Write the rows of a new workflow. `definitions` says which versions are known to be in the ledger already."""
     now = now_in(connection)
-    workflow_id = str(uuid_utils.uuid7())
+    workflow_id = new_id()
     definitions.keep(connection, definition, now)
     begin_at = wanted.beginning.at(now)
-    connection.execute(insert(workflows), _workflow_row(workflow_id, definition, wanted, now, begin_at))
+    connection.execute(insert(workflows), workflow_row(workflow_id, definition, wanted, now, begin_at))
     rows, publication = first_steps(workflow_id, definition, now, begin_at)
     publication = replace(publication, priority=wanted.urgency(definition))
     connection.execute(insert(steps), [new_step(workflow_id, row) for row in rows])
-    event = _first_event(definition, wanted, begin_at)
+    event = first_event(definition, wanted, begin_at)
     connection.execute(
         insert(events),
         {"workflow_id": workflow_id, "at": now, "type": event.type, "step": None, "details": event.details},
@@ -115,20 +115,27 @@ def write_start(connection: Connection, definitions: Definitions, definition: De
 
 def log_started(started: Started, definition: Definition, wanted: Start) -> None:
     """The line that says so, once the transaction is committed."""
-    log_changes(started.workflow_id, definition.type, [_first_event(definition, wanted, started.begin_at)])
+    log_changes(started.workflow_id, definition.type, [first_event(definition, wanted, started.begin_at)])
     meters.started(definition.type)
 
 
-def _first_event(definition: Definition, wanted: Start, begin_at: float | None) -> Event:
+def first_event(definition: Definition, wanted: Start, begin_at: float | None = None) -> Event:
+    """What the audit log begins with."""
     details = {"type": definition.type, "version": definition.version, "by": wanted.actor}
     if begin_at is not None:
         details["beginsAt"] = str(iso(begin_at))
     return Event("workflow.started", details=details)
 
 
-def _workflow_row(
-    workflow_id: str, definition: Definition, wanted: Start, now: float, begin_at: float | None
+def new_id() -> str:
+    """A workflow's id: a UUID that begins with the time, so that ids are in the order of their starts."""
+    return str(uuid_utils.uuid7())
+
+
+def workflow_row(
+    workflow_id: str, definition: Definition, wanted: Start, now: float, begin_at: float | None = None
 ) -> dict[str, Json]:
+    """A new workflow's own row."""
     deadline_at = None if definition.deadline is None else (begin_at or now) + definition.deadline
     return {
         "id": workflow_id,

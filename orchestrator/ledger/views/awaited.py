@@ -37,7 +37,8 @@ def _children(
 ) -> dict[str, str]:
     if not rows:
         return {}
-    found = children_of(connection, workflow_id, definition, rows)
+    rounds = {name: row.key_round for name, row in rows.items()}
+    found = children_of(connection, workflow_id, definition, rounds)
     return {step: f"{child}: {why(child)}" for step, child in list(found.items())[:MOST_TOLD]}
 
 

@@ -1,7 +1,6 @@
 """One state of the ledger for all queries of a view: a workflow must not complete between its row and its steps."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.exc import NoResultFound
@@ -11,18 +10,9 @@ from orchestrator.ledger.book import Ledger
 from orchestrator.ledger.tables import workflows
 
 
-@contextmanager
-def snapshot(ledger: Ledger) -> Iterator[Connection]:
+def snapshot(ledger: Ledger) -> AbstractContextManager[Connection]:
     """A connection whose statements all see the ledger as it was at the first of them. It blocks no writer."""
-    with ledger.database.reading() as connection:
-        if ledger.database.postgresql:
-            yield connection.execution_options(isolation_level="REPEATABLE READ")
-            return
-        connection.exec_driver_sql("BEGIN")
-        try:
-            yield connection
-        finally:
-            connection.exec_driver_sql("ROLLBACK")
+    return ledger.database.snapshot()
 
 
 def missing(workflow_id: str) -> NotFound:

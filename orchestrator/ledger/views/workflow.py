@@ -1,50 +1,81 @@
 """One workflow with everything about it: context, output, error and every step, in the definition's order."""
 
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import JSON, Connection, bindparam, func, select
 
 from orchestrator.definition import Definition
 from orchestrator.jsontype import Json
 from orchestrator.ledger.book import Ledger
 from orchestrator.ledger.children import children_of
 from orchestrator.ledger.tables import steps, workflows
-from orchestrator.ledger.views.snapshot import missing, snapshot
+from orchestrator.ledger.views.snapshot import missing
 from orchestrator.moments import iso, took_ms
 from orchestrator.priority import Priority
 from orchestrator.states import StepStatus, Waiting
 from orchestrator.workflow import Kind, undo_of
 
-_HEAD = select(
-    *(
-        workflows.c[name]
-        for name in (
-            "id type version status ending compensation priority context output error created_at completed_at "
-            "deadline_at parent"
-        ).split()
-    )
-).where(workflows.c.id == bindparam("id"))
+_HEAD = [
+    workflows.c[name]
+    for name in (
+        "id type version status ending compensation priority context output error created_at completed_at "
+        "deadline_at parent"
+    ).split()
+]
 
-_STEPS = select(
-    *(
-        steps.c[name]
-        for name in (
-            "name status attempts effect tolerated started_at completed_at wake_at waiting_for memo result error "
-            "items key_round"
-        ).split()
-    )
-).where(steps.c.workflow_id == bindparam("id"), steps.c.kind.in_([Kind.CALL.value, Kind.UNDO.value]))
+
+class _Step(NamedTuple):
+    """What is shown of a step, as its row holds it."""
+
+    name: str
+    status: str
+    attempts: int
+    effect: str
+    tolerated: bool
+    started_at: float | None
+    completed_at: float | None
+    wake_at: float | None
+    waiting_for: str | None
+    memo: Json
+    result: Json
+    error: Json
+    items: Json
+    key_round: int
+
+
+_COLUMNS = [steps.c[name] for name in _Step._fields]
+_OWN_STEPS = steps.c.kind.in_([Kind.CALL.value, Kind.UNDO.value])
+_HEAD_ALONE = select(*_HEAD).where(workflows.c.id == bindparam("id"))
+_STEPS = select(*_COLUMNS).where(steps.c.workflow_id == bindparam("id"), _OWN_STEPS)
+
+_AS_JSON = func.json_agg(func.json_build_array(*_COLUMNS), type_=JSON)
+_STEPS_WITHIN = select(_AS_JSON).where(steps.c.workflow_id == workflows.c.id, _OWN_STEPS)
+_WITH_STEPS = select(*_HEAD, _STEPS_WITHIN.scalar_subquery().label("steps")).where(workflows.c.id == bindparam("id"))
+"""Head and steps in one round trip, on PostgreSQL, whose JSON keeps numbers as they are."""
 
 
 def workflow_view(ledger: Ledger, workflow_id: str) -> Json:
     """The workflow as `GET /api/workflows/<id>` shows it. Raises NotFound."""
-    with snapshot(ledger) as connection:
-        head = connection.execute(_HEAD, {"id": workflow_id}).one_or_none()
-        if head is None:
-            raise missing(workflow_id)
-        definition = ledger.definitions.get(connection, head.version)
-        rows = {row.name: row for row in connection.execute(_STEPS, {"id": workflow_id})}
-        children = children_of(connection, workflow_id, definition, rows)
+    if ledger.database.postgresql:
+        with ledger.database.single() as connection:
+            return _shown(ledger, connection, workflow_id)
+    with ledger.database.snapshot() as connection:
+        return _shown(ledger, connection, workflow_id)
+
+
+def _shown(ledger: Ledger, connection: Connection, workflow_id: str) -> Json:
+    together = ledger.database.postgresql
+    head = connection.execute(_WITH_STEPS if together else _HEAD_ALONE, {"id": workflow_id}).one_or_none()
+    if head is None:
+        raise missing(workflow_id)
+    definition = ledger.definitions.get(connection, head.version)
+    found: Iterable[Sequence[Json]] = (
+        head.steps if together else [tuple(row) for row in connection.execute(_STEPS, {"id": workflow_id})]
+    )
+    rows = {step.name: step for step in map(_Step._make, found)}
+    rounds = {name: row.key_round for name, row in rows.items()}
+    children = children_of(connection, workflow_id, definition, rounds)
     return {
         "workflowId": head.id,
         "type": head.type,
@@ -72,11 +103,11 @@ def _parent(parent: Json) -> Json:
     return None if parent is None else {"workflowId": parent["workflow_id"], "step": parent["step"]}
 
 
-def _ordered(definition: Definition, rows: dict[str, Row[Any]]) -> list[str]:
+def _ordered(definition: Definition, rows: dict[str, _Step]) -> list[str]:
     return [name for name in definition.steps if name in rows]
 
 
-def _step(name: str, rows: dict[str, Row[Any]]) -> Json:
+def _step(name: str, rows: dict[str, _Step]) -> Json:
     row, undo = rows[name], rows.get(undo_of(name))
     waits = row.status == StepStatus.WAITING
     return {
@@ -96,7 +127,7 @@ def _step(name: str, rows: dict[str, Row[Any]]) -> Json:
     }
 
 
-def _compensation(row: Row[Any]) -> Json:
+def _compensation(row: _Step) -> Json:
     told = {"status": row.status, "attempts": row.attempts, "error": row.error, **_times(row)}
     return told if row.items is None else told | {"items": item_counts(row.items)}
 
@@ -109,7 +140,7 @@ def item_counts(items: Json) -> Json:
     return counts | {"running": items["under_way"]}
 
 
-def _times(row: Row[Any]) -> dict[str, Json]:
+def _times(row: _Step) -> dict[str, Json]:
     return {
         "startedAt": iso(row.started_at),
         "completedAt": iso(row.completed_at),

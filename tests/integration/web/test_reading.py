@@ -295,8 +295,9 @@ def test_why_when_paused_compensating_and_over(desk: Desk) -> None:
     assert reasons(desk, completed)[0]["waitsFor"] == "nothing: it is completed"
 
 
-def test_a_view_never_shows_a_workflow_that_runs_with_all_its_steps_done(desk: Desk) -> None:
-    """Between its two queries the last step settles here: both still see one state of the ledger."""
+def test_a_view_never_shows_a_workflow_that_runs_with_all_its_steps_done(sqlite_desk: Desk) -> None:
+    """Between its two queries the last step settles here: both still see one state. PostgreSQL is asked once."""
+    desk = sqlite_desk
     workflow_id = desk.start({"who": "ada"}, "/api/odd/one.2")
     desk.claim(workflow_id, "only")
     settle = Settle(workflow_id, "only", 1, Completed(1, 200), 0.5)
