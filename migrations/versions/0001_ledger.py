@@ -236,6 +236,13 @@ def upgrade() -> None:
             postgresql_where=sa.text("wake_at IS NOT NULL"),
             sqlite_where=sa.text("wake_at IS NOT NULL"),
         )
+        batch_op.create_index(
+            "ix_steps_workflow_id",
+            ["workflow_id"],
+            unique=False,
+            postgresql_where=sa.text("status = 'waiting' AND waiting_for = 'approval'"),
+            sqlite_where=sa.text("status = 'waiting' AND waiting_for = 'approval'"),
+        )
 
     op.create_table(
         "limits",

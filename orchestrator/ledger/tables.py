@@ -12,6 +12,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    text,
 )
 
 metadata = MetaData(
@@ -123,6 +124,12 @@ Index(
     steps.c.wake_at,
     postgresql_where=steps.c.wake_at.is_not(None),
     sqlite_where=steps.c.wake_at.is_not(None),
+)
+Index(
+    "ix_steps_workflow_id",  # which ones wait for a person
+    steps.c.workflow_id,
+    postgresql_where=text("status = 'waiting' AND waiting_for = 'approval'"),
+    sqlite_where=text("status = 'waiting' AND waiting_for = 'approval'"),
 )
 
 events = Table(

@@ -10,7 +10,9 @@ from orchestrator.states import WorkflowStatus
 from web.dashboard.diagram import MOST_DRAWN, drawings, layers
 from web.dashboard.filling import wanted
 from web.dashboard.gantt import gantt
+from web.dashboard.mosaic import mosaic
 from web.dashboard.steps import called, told
+from web.dashboard.waiting import together
 from web.dashboard.words import age, pretty, share
 
 BORN = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -71,6 +73,43 @@ def test_a_graph_too_large_to_draw_is_told_by_its_layers() -> None:
     assert (wide.first, wide.last, wide.chain, wide.counts) == (3, 3, False, {"pending": MOST_DRAWN - 1, "failed": 1})
     assert wide.named[0] == "part77"
     assert end.size == 1
+
+
+def test_layers_that_stand_alike_share_a_row() -> None:
+    """Of fifty layers of which one is under way, three rows are left."""
+    deep = definition({f"l{n}-{k}": [f"l{n - 1}-{k}"] if n else [] for n in range(50) for k in range(4)})
+    states = {f"l{n}-{k}": step(f"l{n}-{k}", "completed") for n in range(10) for k in range(4)}
+    states["l10-0"] = step("l10-0", "running")
+    found = layers(deep.graph, states)
+    assert [(one.first, one.last, one.size, one.chain) for one in found] == [
+        (1, 10, 40, False),
+        (11, 11, 4, False),
+        (12, 50, 156, False),
+    ]
+
+
+@pytest.mark.parametrize("wide", [1, 4, 1_000])
+def test_a_thousand_steps_are_a_thousand_tiles_that_fit_a_screen(wide: int) -> None:
+    """No two at one place, whether they are a chain, a grid or all side by side."""
+    names = [[f"l{n}-{k}" for k in range(wide)] for n in range(1_000 // wide)]
+    before = {name: [names[n - 1][k]] if n else [] for n, layer in enumerate(names) for k, name in enumerate(layer)}
+    drawn = mosaic(definition(before).graph, {names[0][0]: step(names[0][0], "failed")})
+    assert len({(tile.x, tile.y) for tile in drawn.tiles}) == 1_000
+    assert drawn.width <= 1_130
+    assert all(tile.y + drawn.size <= drawn.height for tile in drawn.tiles)
+    assert drawn.statuses == ["failed", "pending"]
+
+
+def test_steps_that_wait_for_the_same_are_told_of_together() -> None:
+    """Few of them by name, with the moment at which the first of them is due."""
+    one = {"waitsFor": "a worker", "whatWouldChangeThat": "start one"}
+    whole = together(
+        [{**one, "step": None, "until": None}, *({**one, "step": f"s{n}", "until": at(9 - n)} for n in range(9))]
+    )
+    assert [(each.named, each.more, each.until) for each in whole] == [
+        ((), 0, None),
+        (("s0", "s1", "s2", "s3"), 5, at(1)),
+    ]
 
 
 def test_the_timeline_reads_like_stairs_with_the_critical_path_marked() -> None:

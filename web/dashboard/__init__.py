@@ -11,7 +11,7 @@ In reading order:
 - `catalogue`: definitions, the canvas they become, how their steps went;
 - `limiting`: limits and circuits; `workers`: who works, what waits;
 - `clockwork`: schedules, and what webhooks were told;
-- `diagram`, `gantt`, `steps`, `filling`: from the API's JSON to what the templates draw, pure;
+- `diagram`, `mosaic`, `gantt`, `waiting`, `steps`, `filling`: from the API's JSON to what the templates draw, pure;
 - `words`: statuses, times and JSON as people read them.
 """
 

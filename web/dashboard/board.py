@@ -3,12 +3,15 @@
 from flask import Blueprint, Response, request
 
 from orchestrator.jsontype import Json
-from orchestrator.ledger.views import Filters, counts, found_page, workflows_page
+from orchestrator.ledger.views import Filters, counts, decisions, found_page, workflows_page
 from orchestrator.ledger.views.counting import MOST, NEEDS_PERSON
 from orchestrator.states import Compensation, WorkflowStatus
 from web.dashboard.filling import FIELDS, Wanted, wanted
 from web.dashboard.pages import page
 from web.parts import parts
+
+MOST_DECISIONS = 5
+"""Steps that wait for a person's approval and are named on top."""
 
 bp = Blueprint("board", __name__)
 
@@ -28,6 +31,8 @@ def shown() -> Response:
         counts={name: f"{MOST:,}+" if number > MOST else f"{number:,}" for name, number in counted.items()},
         statuses=list(WorkflowStatus),
         urgent=urgent,
+        decisions=decisions(parts().ledger, MOST_DECISIONS + 1),
+        most_decisions=MOST_DECISIONS,
         found=_found(asked, request.args.get("cursor")),
         asked={name: request.args.get(name, "") for name in FIELDS},
         path=".".join(asked.path),

@@ -61,7 +61,10 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Steps side by side, or (`chain`) one after another, from layer `first` to layer `last`, counted from 1."""
+    """The steps of layer `first`, counted from 1, or of all layers up to `last`.
+
+    Those are layers of one step each, or layers whose steps all stand alike.
+    """
 
     first: int
     last: int
@@ -71,8 +74,8 @@ class Layer:
 
     @property
     def chain(self) -> bool:
-        """Whether they come one after another."""
-        return self.last > self.first
+        """Whether they come one after another, each by itself."""
+        return self.last > self.first and self.size == self.last - self.first + 1
 
 
 def drawings(definition: Definition, states: Mapping[str, Json]) -> list[Drawing]:
@@ -148,7 +151,7 @@ def _at(point: Point) -> str:
 
 
 def layers(graph: Graph, states: Mapping[str, Json]) -> list[Layer]:
-    """A row for each layer; layers of one step each, one after another, share a row."""
+    """A row for each layer; layers of one step each share a row, and so do those of which every step stands alike."""
     by_level: list[list[str]] = []
     for name in sorted(graph.names, key=graph.level.__getitem__):
         if len(by_level) <= graph.level[name]:
@@ -158,11 +161,17 @@ def layers(graph: Graph, states: Mapping[str, Json]) -> list[Layer]:
     at = 0
     while at < len(by_level):
         end = at + 1
-        while end < len(by_level) and len(by_level[at]) == len(by_level[end]) == 1:
+        while end < len(by_level) and _alike(by_level[at], by_level[end], states):
             end += 1
         found.append(_layer(at, end, [name for level in by_level[at:end] for name in level], states))
         at = end
     return found
+
+
+def _alike(one: Sequence[str], other: Sequence[str], states: Mapping[str, Json]) -> bool:
+    if len(one) == len(other) == 1:
+        return True
+    return bool(states) and len({_status(states, name) for name in (*one, *other)}) == 1
 
 
 def _layer(at: int, end: int, names: Sequence[str], states: Mapping[str, Json]) -> Layer:

@@ -47,6 +47,10 @@ class Gantt:
     ticks: Sequence[tuple[float, str]]
     critical: Sequence[str]
 
+    def begun(self, others: int) -> list[Lane]:
+        """The rows with something to see, and the first of the others."""
+        return [lane for lane in self.lanes if lane.bars] + [lane for lane in self.lanes if not lane.bars][:others]
+
     @property
     def kinds(self) -> set[str]:
         """The kinds of bars that there are."""

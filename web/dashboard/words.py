@@ -30,7 +30,7 @@ _MARKS = {
 
 def register(bp: Blueprint) -> None:
     """Make the filters known to all templates."""
-    for each in (mark, lasting, age, clock, pretty, brief, short, share):
+    for each in (mark, lasting, age, soon, clock, pretty, brief, short, share):
         bp.add_app_template_filter(each)
 
 
@@ -56,6 +56,12 @@ def age(moment: str | None, now: datetime | None = None) -> str:
         (unit, word) for unit, word in ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")) if size >= unit
     )
     return f"{int(size // unit)} {word} ago" if seconds > 0 else f"in {int(size // unit)} {word}"
+
+
+def soon(moment: str | None, now: datetime | None = None) -> str:
+    """How long until; what should have happened by now is due."""
+    told = age(moment, now)
+    return "due now" if told == "now" or told.endswith(" ago") else told
 
 
 def clock(moment: str | None) -> str:

@@ -12,12 +12,14 @@ from orchestrator.definition import Definition
 from orchestrator.jsontype import Json
 from orchestrator.ledger.views import definition_of, events_page, pulse, why, workflow_view
 from orchestrator.ledger.views.history import Part
-from orchestrator.states import FINAL, Waiting, WorkflowStatus
+from orchestrator.states import FINAL, StepStatus, Waiting, WorkflowStatus
 from web.dashboard.diagram import drawings, layers
 from web.dashboard.gantt import Gantt, gantt
+from web.dashboard.mosaic import mosaic
 from web.dashboard.pages import page
 from web.dashboard.step import failed_items
 from web.dashboard.steps import NOT_CALLED, called, told, undoing
+from web.dashboard.waiting import together
 from web.guarding import may
 from web.parts import parts
 
@@ -35,6 +37,12 @@ MOST_OPEN = 60
 MOST_LANES = 200
 """Rows of the timeline."""
 
+MOST_NOT_BEGUN = 8
+"""Rows of steps that have not begun: there is nothing to see of them."""
+
+FEW_PENDING = 8
+"""Steps that are not called yet and are listed with the others; more of them are folded away."""
+
 _UNSETTLED = {"failed": 0, "waiting": 1, "running": 2}
 
 
@@ -50,21 +58,24 @@ def shown(workflow_id: UUID) -> Response:
     newest = events_page(ledger, key, limit=MOST_SHOWN, part=Part(newest_first=True))
     states = {step["name"]: step for step in view["steps"]}
     small = len(states) <= MOST_OPEN
+    drawn = drawings(definition, states)
+    timeline = _gantt(view, found["events"], definition)
     return page(
         "workflow.html",
         workflow=view,
         definition=definition,
         seen=seen,
         final=WorkflowStatus(view["status"]) in FINAL,
-        why=why(ledger, key),
+        why=together(why(ledger, key)["reasons"]),
         orders=_orders(view) if may(Scope.OPERATE) else [],
         approvals=_to_decide(view) if may(Scope.OPERATE) else [],
         once=token_urlsafe(12),
-        drawings=drawings(definition, states),
-        layers=[] if drawings(definition, states) else layers(definition.graph, states),
-        gantt=_gantt(view, found["events"], definition),
-        lanes=MOST_LANES,
-        steps=view["steps"] if small else [],
+        drawings=drawn,
+        layers=[] if drawn else layers(definition.graph, states),
+        map=None if drawn else mosaic(definition.graph, states),
+        gantt=timeline,
+        lanes=timeline.begun(MOST_NOT_BEGUN)[:MOST_LANES],
+        steps=_folded(view["steps"]) if small else ([], []),
         states=states,
         called=called(found["events"]),
         not_called=NOT_CALLED,
@@ -74,6 +85,14 @@ def shown(workflow_id: UUID) -> Response:
         more_events=newest["nextCursor"] is not None,
         told=told,
     )
+
+
+def _folded(steps: Sequence[Json]) -> tuple[list[Json], list[Json]]:
+    """The steps that are shown, and those that are folded away: not called yet, and many."""
+    pending = [step for step in steps if step["status"] == StepStatus.PENDING and not step["compensation"]]
+    if len(pending) <= FEW_PENDING:
+        return list(steps), []
+    return [step for step in steps if step not in pending], pending
 
 
 def _gantt(view: Json, events: Sequence[Json], definition: Definition) -> Gantt:

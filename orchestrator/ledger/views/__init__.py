@@ -7,6 +7,7 @@ summary      one workflow in brief, as clients poll it
 items        the items of a step with `forEach`, a page at a time
 listing      a page of workflows, newest first
 searching    the same, of those with a value in a field of their context
+decisions    the steps that wait for a person's approval
 counting     how many workflows stand where
 history      the audit log of a workflow
 reasons      why a workflow is not moving, as a pure function of its rows
@@ -23,6 +24,7 @@ Sensitive fields are masked in what the ledger stores of a context: a view has n
 
 from orchestrator.ledger.views.attendance import attendance
 from orchestrator.ledger.views.counting import counts
+from orchestrator.ledger.views.decisions import decisions
 from orchestrator.ledger.views.history import events_page
 from orchestrator.ledger.views.items import items_page
 from orchestrator.ledger.views.limits import limit_view, limits_view
@@ -40,6 +42,7 @@ __all__ = [
     "Pulse",
     "attendance",
     "counts",
+    "decisions",
     "definition_of",
     "events_page",
     "found_page",

@@ -200,6 +200,7 @@ def test_a_person_decides_with_a_comment_and_the_second_one_is_told(desk: Desk) 
     desk.make(workflow, "check", Parked(Waiting.APPROVAL, 86_400, memo={"message": "Send 5 <b>rows</b>?"}))
     shown = page(desk, f"/workflows/{workflow}")
     assert "Decide check" in shown
+    assert "Waiting for a decision" in page(desk, "/")
     assert "Send 5 &lt;b&gt;rows&lt;/b&gt;?" in shown
     assert "check is approved" in press(desk, workflow, "steps/check/approve", comment=" looks right ").text
     [decided] = [
@@ -207,6 +208,7 @@ def test_a_person_decides_with_a_comment_and_the_second_one_is_told(desk: Desk) 
     ]
     assert decided["details"]["comment"] == "looks right"
     assert "409 Conflict" in press(desk, workflow, "steps/check/reject").text
+    assert "Waiting for a decision" not in page(desk, "/")
     assert desk.show(workflow)["status"] == "completed"
 
 

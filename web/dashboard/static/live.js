@@ -85,5 +85,5 @@ if (page.login) {
 document.addEventListener("click", (event) => {
   const link = event.target.closest('a[href^="#step-"]');
   const step = link && document.getElementById(decodeURIComponent(link.getAttribute("href").slice(1)));
-  if (step?.closest("details")) step.closest("details").open = true;
+  for (let fold = step?.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
 });
