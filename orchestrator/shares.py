@@ -12,6 +12,7 @@ time of its own, for a worker may die with its lines.
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ COMES_BACK_AFTER, COME_BACK_A_SECOND = 60.0, 20.0
 
 ON_ITS_WAY = 5.0
 """Seconds for which a step that was called back counts as if it had a place: its message is in the queue."""
+
+EXPECTED = 300.0
+"""Seconds within which a step that was called back is let in whoever else is there: the queue may be long."""
 
 Key = tuple[str, str]
 """A workflow's id and the name of a step."""
@@ -73,6 +77,7 @@ class Shares:
         self._calls: dict[str, dict[Key, float]] = {}
         self._lines: dict[str, dict[Key, None]] = {}
         self._called: dict[Key, tuple[float, str]] = {}
+        self._ended: Counter[str] = Counter()
         self.fit(threads)
 
     def fit(self, threads: int) -> None:
@@ -99,6 +104,8 @@ class Shares:
         if self._inside <= self._places or (host := self._host_of(call)) is None:
             return None
         with self._room:
+            if key in self._called:
+                return None
             free = max(0, self._threads - self._inside)
             share = max(self._spare, free * self._places // self._spare)
             if not self._long(self._calls.get(host, {}), share):
@@ -133,21 +140,25 @@ class Shares:
         return bool(self._lines)
 
     def call_back(self) -> list[Key]:
-        """Of those in the lines, who has to come now: as many as there are places, each line its part of them; and as
-        many as every host may have while others want all."""
+        """Of those in the lines, who has to come now: as many as there are places, each line its part of them.
+
+        And where there are none, as others take each that becomes free: as many as every host may have, and one for
+        every two calls to the host that have ended.
+        """
         with self._room:
             if not self._lines:
                 return []
             now = self._clock()
-            self._called = {key: one for key, one in self._called.items() if now - one[0] < ON_ITS_WAY}
-            room = max(0, self._places - self._inside - len(self._called))
+            self._called = {key: one for key, one in self._called.items() if now - one[0] < EXPECTED}
+            coming = Counter(host for at, host in self._called.values() if now - at < ON_ITS_WAY)
+            room = max(0, self._places - self._inside - coming.total())
             part = -(-room // len(self._lines))
-            return [key for host in list(self._lines) for key in self._next_of(host, part, now)]
+            return [key for host in list(self._lines) for key in self._next_of(host, part, coming[host], now)]
 
-    def _next_of(self, host: str, part: int, now: float) -> list[Key]:
+    def _next_of(self, host: str, part: int, coming: int, now: float) -> list[Key]:
         line = self._lines[host]
-        held = len(self._calls.get(host, ())) + sum(called == host for _, called in self._called.values())
-        keys = list(islice(line, max(part, self._spare - held)))
+        held = len(self._calls.get(host, ())) + coming
+        keys = list(islice(line, max(part, self._spare - held, -(-self._ended.pop(host, 0) // 2))))
         for key in keys:
             del line[key]
             self._called[key] = (now, host)
@@ -159,6 +170,8 @@ class Shares:
         host = self._hosts.pop(key, None)
         if host is None:
             return
+        if host in self._lines:
+            self._ended[host] += 1
         del self._since[key]
         calls = self._calls[host]
         del calls[key]

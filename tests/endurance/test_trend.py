@@ -51,6 +51,12 @@ def test_steps_that_keep_coming_are_a_leak(step: float, every: int) -> None:
     assert leaks([(at, 150.0 + step * (at // every)) for at in HOUR])
 
 
+def test_a_pool_that_fills_late_is_no_leak_but_one_without_a_bound_is() -> None:
+    """Threads and connections are kept once they were needed."""
+    assert not grows("threads", [(at, 20.0 + 7 * (at > 2_700)) for at in HOUR])
+    assert grows("threads", [(at, 20.0 + at / 120) for at in HOUR])
+
+
 def test_a_short_run_is_not_judged() -> None:
     """A quarter of an hour shows how a process warms up."""
     assert not can_be_judged([(at, 150.0) for at in HOUR[:180]])

@@ -93,6 +93,23 @@ def test_who_was_sent_aside_is_called_back_when_there_is_room_as_many_as_there_i
     assert not worker.shares.has_lines
 
 
+def test_a_line_moves_on_although_others_take_every_place(worker: Worker) -> None:
+    """One of it is let in for every two calls that end, whoever else came in between."""
+    held = [worker.claims("slow") for _ in range(PLACES)]
+    worker.now = LONG
+    for _ in range(5):
+        assert worker.claims("slow") is None
+    with ExitStack() as others:
+        for key in held[:4]:
+            assert key is not None
+            worker.shares.drop(key)
+            others.enter_context(worker.shares.place())
+        called = worker.shares.call_back()
+        assert [key[0] for key in called] == ["slow-20", "slow-21"]
+        worker.now += LONG
+        assert worker.shares.aside(called[0], call_to("http://slow/x")) is None
+
+
 def test_those_who_are_on_their_way_count_as_if_they_were_there(worker: Worker) -> None:
     """A second look a moment later calls nobody twice, nor others in their place."""
     for _ in range(PLACES):
