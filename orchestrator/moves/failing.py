@@ -4,10 +4,11 @@ from dataclasses import replace
 
 from orchestrator.jsontype import Json
 from orchestrator.moves.items import awaits_items, halt
+from orchestrator.moves.timing import may_act_until
 from orchestrator.moves.undoing import begin_undo
 from orchestrator.outcome import StepError
 from orchestrator.states import StepStatus, Waiting, WorkflowStatus
-from orchestrator.workflow import START, Head, Kind, StepState, Workflow
+from orchestrator.workflow import START, Head, Kind, StepState, Workflow, step_of
 
 
 def begin_failing(workflow: Workflow, ending: WorkflowStatus, error: Json, now: float) -> None:
@@ -38,12 +39,10 @@ def drain(workflow: Workflow, now: float) -> None:
     in_flight = 0
     expanded: list[StepState] = []
     for step in workflow.all():
-        if step.under_way:
-            in_flight += 1
-            if step.status is StepStatus.WAITING and step.waiting_for == Waiting.CHILD:
-                workflow.change(step.name).wake_at = now  # it is cancelled with its parent
-        elif awaits_items(step):
+        if awaits_items(step):
             expanded.append(step)
+        elif _is_waited_for(workflow, step, now):
+            in_flight += 1
         elif not step.kind.undoes and step.status is StepStatus.WAITING:
             _give_up(workflow, step, now)
         elif step.status is StepStatus.PENDING and step.wake_at is not None:
@@ -54,6 +53,42 @@ def drain(workflow: Workflow, now: float) -> None:
     head.draining = in_flight
     if in_flight == 0:
         begin_undo(workflow, now)
+
+
+def _is_waited_for(workflow: Workflow, step: StepState, now: float) -> bool:
+    """Whether what the step has called may yet act."""
+    if step.under_way:
+        if step.status is StepStatus.WAITING and step.waiting_for == Waiting.CHILD:
+            workflow.change(step.name).wake_at = now  # it is cancelled with its parent
+        return True
+    until = _lost_until(workflow, step, now)
+    if until is not None:
+        _leave_to_its_call(workflow, step, until)
+    return until is not None
+
+
+def _lost_until(workflow: Workflow, step: StepState, now: float) -> float | None:
+    """Until when a call may act whose worker was lost before it could be made again; None where none may.
+
+    A child that may have been started is found, and cancelled, by the undoing.
+    """
+    if step.losses == 0 or step.settled or step.kind.undoes or not workflow.acts(step):
+        return None
+    if workflow.definition.steps[step_of(step.name)].child is not None:
+        return None
+    until = may_act_until(workflow, step, now)
+    return until if now < until else None
+
+
+def _leave_to_its_call(workflow: Workflow, step: StepState, until: float) -> None:
+    """It was to be called again, which it is not any more: as if it had not been taken over, it is waited for."""
+    workflow.change(step.name)
+    if step.status is StepStatus.WAITING:
+        step.move(StepStatus.PENDING)
+    step.move(StepStatus.RUNNING)
+    step.waiting_for = step.memo = None
+    step.wake_at = until
+    workflow.record("step.outwaited", step.name, attempt=step.attempts, worker=step.worker, until=until)
 
 
 def drained(workflow: Workflow, now: float) -> None:

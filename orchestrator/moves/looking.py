@@ -5,11 +5,11 @@ from orchestrator.moves.failing import begin_failing, drained
 from orchestrator.moves.items import awaits_items, is_over, item_is_last, stop
 from orchestrator.moves.settling import conclude, fail_for_good, fail_without_call
 from orchestrator.moves.starting import begin
-from orchestrator.moves.timing import deadline_at, earliest, overdue
+from orchestrator.moves.timing import may_act_until, overdue
 from orchestrator.moves.waiting import waited
 from orchestrator.outcome import StepError
 from orchestrator.states import BEGUN, Effect, StepStatus, WorkflowStatus
-from orchestrator.workflow import START, StepState, Workflow, step_of
+from orchestrator.workflow import START, StepState, Workflow
 
 MOST_LOSSES = 3
 """How many workers a step may take with it before it is failed: a call that kills workers must not go on for ever."""
@@ -67,7 +67,7 @@ def lose(workflow: Workflow, step: StepState, now: float) -> None:
     workflow.change(step.name)
     asking = step.waiting_for is not None
     again = _may_be_repeated(workflow, step, now)
-    if not (again or workflow.fans_out(step)) and now < (silent_until := _may_act_until(workflow, step, now)):
+    if not (again or workflow.fans_out(step)) and now < (silent_until := may_act_until(workflow, step, now)):
         step.wake_at = silent_until
         workflow.record("step.outwaited", step.name, attempt=step.attempts, worker=step.worker, until=silent_until)
         return
@@ -89,16 +89,6 @@ def lose(workflow: Workflow, step: StepState, now: float) -> None:
         fail_for_good(workflow, step, error, now)
     if in_flight:
         drained(workflow, now)
-
-
-def _may_act_until(workflow: Workflow, step: StepState, now: float) -> float:
-    """Until when a lost attempt may still take effect: as long as it would have been waited for."""
-    begun, own = step.attempt_at or now, workflow.definition.steps[step_of(step.name)]
-    called = begun + workflow.call_of(step).timeout
-    later = own.callback or own.poll
-    if later is None or step.kind.undoes:
-        return called
-    return max(called, earliest(called + later.timeout, deadline_at(workflow, step)) or called)
 
 
 def _may_be_repeated(workflow: Workflow, step: StepState, now: float) -> bool:

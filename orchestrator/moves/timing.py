@@ -52,6 +52,16 @@ def deadline_at(workflow: Workflow, step: StepState) -> float | None:
     return None if deadline is None or begun is None else begun + deadline
 
 
+def may_act_until(workflow: Workflow, step: StepState, now: float) -> float:
+    """Until when an attempt whose worker is lost may still take effect: as long as it would have been waited for."""
+    begun, own = step.attempt_at or now, workflow.definition.steps[step_of(step.name)]
+    called = begun + workflow.call_of(step).timeout
+    later = own.callback or own.poll
+    if later is None or step.kind.undoes:
+        return called
+    return max(called, earliest(called + later.timeout, deadline_at(workflow, step)) or called)
+
+
 def earliest(*times: float | None) -> float | None:
     """The first of the times that there are."""
     return min((time for time in times if time is not None), default=None)

@@ -182,7 +182,9 @@ class Replay:
                 seen.rest(what, _effect(what, details))
             case "heldBack":
                 seen.status = "waiting"  # it waits for a place before it is started
-            case _ if what not in ("resent", "outwaited"):
+            case "outwaited":
+                seen.status, seen.in_flight = "running", True  # it is left to a worker that was lost
+            case _ if what != "resent":
                 self._illegal(f"step.{what} of {name} is no entry that this run could cause")
 
     def _lost(self, name: str, seen: Seen, details: Mapping[str, Json]) -> None:

@@ -3,6 +3,7 @@
 The numbers of the workflow patterns are those of the Workflow Patterns Initiative (workflowpatterns.com).
 """
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,11 +14,13 @@ from orchestrator.moves.claiming import Claimed, Refusal
 from orchestrator.moves.looking import MOST_LOSSES
 from orchestrator.moves.move import Claim
 from orchestrator.moves.settling import Settled
-from orchestrator.states import Effect, StepStatus
+from orchestrator.outcome import Completed, Ending, Failed, StepError
+from orchestrator.states import Effect, StepStatus, Waiting
 from orchestrator.testkit.broker import Message
 from tests.world.books import Behaviour
 from tests.world.drawing import asks_a_person, call, calls_back, definition, polls, undone, waits
 from tests.world.scene import Scene
+from tests.world.world import Promise
 
 OK = Behaviour.OK
 REFUSES = Behaviour.REFUSES
@@ -25,6 +28,7 @@ TOO_EARLY = Behaviour.TOO_EARLY
 TIMEOUT_AFTER = Behaviour.TIMEOUT_AFTER
 TIMEOUT_BEFORE = Behaviour.TIMEOUT_BEFORE
 UNREACHABLE = Behaviour.UNREACHABLE
+NOT_DONE = Failed(StepError("callback", "no"), Effect.NONE, retryable=False)
 
 
 def diamond(*, sequential: bool = False, **steps: object) -> Definition:
@@ -622,6 +626,27 @@ def test_what_a_lost_call_may_still_do_is_outwaited_before_anything_is_undone() 
     assert scene.play() == "failed, compensation completed"
 
 
+@pytest.mark.parametrize("waits_for", [None, "retry"])
+def test_a_lost_call_is_outwaited_though_it_was_to_be_made_again_when_the_workflow_began_to_fail(
+    waits_for: str | None,
+) -> None:
+    """It was taken over, and not called since: the first call may still be under way."""
+    scene = Scene(diamond(charge={"call": call(3), "compensate": undone()}))
+    scene.behaves("provision", REFUSES).behaves("charge", OK, Behaviour.BUSY)
+    scene.do("validate")
+    scene.begin("charge", "provision")
+    scene.crash(scene.in_flight("charge"), again=False)
+    scene.later(0.0)
+    if waits_for is not None:
+        scene.do("charge")
+    assert scene.rows.steps["charge"].waiting_for == waits_for
+    scene.end("provision")
+    assert (scene.status, scene.messages - {"charge"}) == ("compensating", set())
+    scene.later(10.1)
+    assert "charge:undo" in scene.messages
+    assert scene.play() == "failed, compensation completed"
+
+
 @pytest.mark.parametrize("later", [calls_back(20.0), polls(timeout=20.0)], ids=["callback", "poll"])
 def test_what_may_have_accepted_a_lost_call_is_outwaited_too(later: dict[str, Any]) -> None:
     """The service may have taken the order just before the worker died: then it acts whenever it comes to it."""
@@ -835,6 +860,7 @@ def test_pattern_24_persistent_trigger() -> None:
     scene.begin("a")
     [promise] = scene.promises
     assert scene.answer(promise) is Answered.RECORDED
+    assert scene.messages == {"b"}, "no canvas goes on after a step that is parked"
     assert scene.end("a") is Settled.PARKED
     assert scene.events("step.late") == []
     assert scene.play() == "completed"
@@ -875,6 +901,61 @@ def test_the_answer_to_an_attempt_whose_worker_was_lost_counts() -> None:
     assert scene.answer(first) is Answered.RECORDED
     assert scene.play() == "completed"
     assert scene.calls == ["a", "b"]
+
+
+def callback_of(attempt: int, key_round: int, outcome: Ending) -> Promise:
+    """What the service of a says of one of its attempts."""
+    return Promise("a", Waiting.CALLBACK, outcome, attempt, key_round)
+
+
+def test_that_an_earlier_attempt_failed_says_nothing_about_the_present_one() -> None:
+    """Another attempt is under way, and may succeed."""
+    scene = Scene(definition("a > b", a={"call": call(1), **calls_back(20.0)}))
+    scene.do("a")
+    scene.later(20.1)
+    scene.later(1.1)
+    scene.do("a")
+    assert scene.answer(callback_of(1, 0, NOT_DONE), keep=True) is Answered.REPLACED
+    assert scene.play() == "completed"
+
+
+def test_a_call_that_may_not_be_repeated_is_answered_by_its_own_attempt_alone() -> None:
+    """Its attempts are different orders to its service: the first was not carried out, the second is under way."""
+    scene = Scene(definition("a > b", a={"call": call(1, idempotent=False), **calls_back(20.0)}))
+    scene.do("a")
+    assert scene.answer(callback_of(1, 0, replace(NOT_DONE, retryable=True)), keep=True) is Answered.RECORDED
+    scene.later(1.1)
+    scene.do("a")
+    assert scene.answer(callback_of(1, 0, Completed(None)), keep=True) is Answered.REPLACED
+    assert scene.status_of("a") is StepStatus.WAITING
+
+
+def test_an_answer_to_the_round_before_a_retry_says_nothing_about_the_next_one() -> None:
+    """A person had it run again, under a new key: that is another order."""
+    scene = Scene(definition("a > b", a=calls_back(20.0)))
+    scene.do("a")
+    assert scene.answer(callback_of(1, 0, NOT_DONE), keep=True) is Answered.RECORDED
+    scene.order("retry")
+    scene.do("a")
+    assert scene.answer(callback_of(1, 0, Completed(None)), keep=True) is Answered.REPLACED
+    assert scene.status_of("a") is StepStatus.WAITING
+
+
+def test_what_may_not_be_repeated_is_undone_where_nobody_answers() -> None:
+    """Whether it was done is unknown."""
+    fields = {"call": call(2, idempotent=False), "compensate": undone(), **calls_back(20.0)}
+    scene = Scene(definition("a", a=fields), careless={"a"})
+    scene.do("a")
+    scene.promises.clear()
+    assert scene.play() == "failed, compensation completed"
+    assert scene.calls == ["a", "a:undo"]
+
+
+def test_a_service_that_is_not_done_in_time_is_asked_no_more_and_undone() -> None:
+    """It accepted the order: nobody knows how far it came."""
+    scene = Scene(definition("a > b", a={"compensate": undone(), **polls(every=2.0, timeout=3.0)}))
+    assert scene.play() == "failed, compensation completed"
+    assert scene.calls == ["a", "a:undo"]
 
 
 def test_a_timer_and_an_approval_are_given_up_where_the_workflow_is_cancelled() -> None:

@@ -26,12 +26,16 @@ from orchestrator.moves import (
     looking,
     replacing,
     settling,
+    timing,
     undoing,
+    waiting,
 )
+from orchestrator.moves.answering import Answer, Heartbeat
 from orchestrator.moves.move import Claim, Move, Settle
 from orchestrator.testkit.rows import Rows
 from orchestrator.workflow import Publication
 from tests.unit import test_moves as stories
+from tests.world.drawing import calls_back
 from tests.world.fate import disturbed, live, undisturbed
 from tests.world.world import ClaimSlot
 
@@ -60,6 +64,10 @@ class Bug:
             source = source.replace(right, wrong) if right else source
         made: dict[str, Any] = {}
         exec(compile(source, f"<a bug in {self.function.__name__}>", "exec"), self.function.__globals__, made)
+        owner, _, method = self.function.__qualname__.rpartition(".")
+        if owner:
+            monkeypatch.setattr(self.function.__globals__[owner], method, made[method])
+            return
         for name, module in list(sys.modules.items()):
             ours = name.startswith(("orchestrator.moves", "tests.world"))
             if ours and getattr(module, self.function.__name__, None) is self.function:
@@ -167,53 +175,73 @@ ITEMS = {
     "an item's undo goes on before its step's turn": Bug(undoing._hold, "undo.waits_for = 1", "pass"),
 }
 
-OTHERS = ITEMS | {
-    "a step that is held back is never looked at again": Bug(
-        limiting._park, "earliest(wake_at, deadline_at(workflow, step))", "None"
+ANSWERS = {
+    "an answer revives what has settled": Bug(Answer._verdict, "step.settled or", ""),
+    "what was answered counts as in flight for ever": Bug(Answer._settle, "if under_way:", "if False:"),
+    "a service that is still at work is waited for without end": Bug(
+        Heartbeat.make,
+        "step.wake_at = earliest(now + own.callback.timeout, deadline_at(workflow, step))",
+        "step.wake_at = None",
     ),
-    "what a step that is held back was to bring is never brought": Bug(
-        limiting._park, "leave_canvas(workflow, step)", "assert leave_canvas"
+    "a timer that is over is waited for again": Bug(
+        waiting.waited, "complete(workflow, step, Completed(None), NO_CALL, now)", "step.wake_at = now + 1"
     ),
-    "a join goes on with the first to arrive": Bug(
-        advancing.is_ready, "return step.waits_for == 0 and (step.arrived > 0 or", "return (step.arrived > 0 or"
-    ),
-    "a join after a skipped branch hangs": Bug(
-        advancing._count, "successor.waits_for -= 1", "successor.waits_for -= arrives"
-    ),
-    "a fallback is called before the first provider is undone": Bug(
-        replacing.call_fallback, "if must_be_undone(workflow.definition, step):", "if False:"
-    ),
-    "what an optional step may have done stays": Bug(
-        replacing.go_on_without, "if must_be_undone(workflow.definition, step):", "if False:"
-    ),
-    "a fallback that is not needed is waited for": Bug(
-        advancing._skip_fallbacks, "if fallback.status is StepStatus.PENDING:", "if False:"
-    ),
-    "steps start although the workflow is paused": Bug(
-        advancing.may_start, "head.status is WorkflowStatus.RUNNING and", "not head.final and"
-    ),
-    "a write is forgotten": Bug(advancing.pass_on, "workflow.change(name)", "workflow.step(name)"),
-    "a write is forgotten by the reconciler": Bug(looking.look, "workflow.change(name)", "pass"),
-    "what was in flight is forgotten": Bug(settling.settle, "drained(workflow, now)", "pass"),
-    "a lost call counts as not made": Bug(looking.lose, "step.effect = Effect.UNKNOWN", "step.effect = Effect.NONE"),
-    "a refusal makes an earlier time-out forgotten": Bug(
-        items.stronger, "return max(one, other, key=order.index)", "return other if order else one"
-    ),
-    "undone in the order in which it was done": Bug(
-        undoing.undo_order, "order.successors[name]]", "order.predecessors[name]]"
-    ),
-    "undone one by one, what ended first first": Bug(undoing.undo_order, "reverse=True", "reverse=False"),
-    "a step that leaves its canvas takes the rest with it": Bug(
-        advancing.leave_canvas, "if step.carrier is Carrier.ALONE:", "if True:"
-    ),
-    "a resumed workflow is not sent again": Bug(controlling.go_on, "and is_ready(workflow, step):", "and False:"),
-    "retry does the completed ones again": Bug(
-        controlling._reset,
-        "if step.effect is Effect.NONE:",
-        "if True:",
-    ),
-    "cancel undoes although it was told not to": Bug(undoing.begin_undo, "if due and head.compensate:", "if due:"),
+    "what was not answered counts as in flight for ever": Bug(waiting.waited, "    if under_way:", "    if False:"),
 }
+
+OTHERS = (
+    ITEMS
+    | ANSWERS
+    | {
+        "a step that is held back is never looked at again": Bug(
+            limiting._park, "earliest(wake_at, deadline_at(workflow, step))", "None"
+        ),
+        "what a step that is held back was to bring is never brought": Bug(
+            limiting._park, "leave_canvas(workflow, step)", "assert leave_canvas"
+        ),
+        "a join goes on with the first to arrive": Bug(
+            advancing.is_ready, "return step.waits_for == 0 and (step.arrived > 0 or", "return (step.arrived > 0 or"
+        ),
+        "a join after a skipped branch hangs": Bug(
+            advancing._count, "successor.waits_for -= 1", "successor.waits_for -= arrives"
+        ),
+        "a fallback is called before the first provider is undone": Bug(
+            replacing.call_fallback, "if must_be_undone(workflow.definition, step):", "if False:"
+        ),
+        "what an optional step may have done stays": Bug(
+            replacing.go_on_without, "if must_be_undone(workflow.definition, step):", "if False:"
+        ),
+        "a fallback that is not needed is waited for": Bug(
+            advancing._skip_fallbacks, "if fallback.status is StepStatus.PENDING:", "if False:"
+        ),
+        "steps start although the workflow is paused": Bug(
+            advancing.may_start, "head.status is WorkflowStatus.RUNNING and", "not head.final and"
+        ),
+        "a write is forgotten": Bug(advancing.pass_on, "workflow.change(name)", "workflow.step(name)"),
+        "a write is forgotten by the reconciler": Bug(looking.look, "workflow.change(name)", "pass"),
+        "what was in flight is forgotten": Bug(settling.settle, "drained(workflow, now)", "pass"),
+        "a lost call counts as not made": Bug(
+            looking.lose, "step.effect = Effect.UNKNOWN", "step.effect = Effect.NONE"
+        ),
+        "a refusal makes an earlier time-out forgotten": Bug(
+            items.stronger, "return max(one, other, key=order.index)", "return other if order else one"
+        ),
+        "undone in the order in which it was done": Bug(
+            undoing.undo_order, "order.successors[name]]", "order.predecessors[name]]"
+        ),
+        "undone one by one, what ended first first": Bug(undoing.undo_order, "reverse=True", "reverse=False"),
+        "a step that leaves its canvas takes the rest with it": Bug(
+            advancing.leave_canvas, "if step.carrier is Carrier.ALONE:", "if True:"
+        ),
+        "a resumed workflow is not sent again": Bug(controlling.go_on, "and is_ready(workflow, step):", "and False:"),
+        "retry does the completed ones again": Bug(
+            controlling._reset,
+            "if step.effect is Effect.NONE:",
+            "if True:",
+        ),
+        "cancel undoes although it was told not to": Bug(undoing.begin_undo, "if due and head.compensate:", "if due:"),
+    }
+)
 
 ONCE_HERE = {
     "an undo for a fallback starts while the workflow waits for what is in flight": (
@@ -266,6 +294,52 @@ ONCE_HERE = {
             "elif any(row.kind is Kind.UNDO for row in workflow.all()):",
         ),
         stories.test_cancelled_without_undoing_nothing_is_said_to_be_undone,
+    ),
+    "an answer to the round before a retry counts": (
+        Bug(Answer._verdict, "self.key_round not in (None, step.key_round)", "False"),
+        stories.test_an_answer_to_the_round_before_a_retry_says_nothing_about_the_next_one,
+    ),
+    "that an earlier attempt failed counts for the present one": (
+        Bug(Answer._verdict, "if step.under_way and present:", "if step.under_way:"),
+        stories.test_that_an_earlier_attempt_failed_says_nothing_about_the_present_one,
+    ),
+    "an earlier attempt's answer counts though the call may not be repeated": (
+        Bug(Answer._verdict, "present or workflow.call_of(step).idempotent", "True"),
+        stories.test_a_call_that_may_not_be_repeated_is_answered_by_its_own_attempt_alone,
+    ),
+    "what an answered step was to bring is brought by nobody": (
+        Bug(Answer._settle, "leave_canvas(workflow, step)", "assert leave_canvas"),
+        stories.test_pattern_24_persistent_trigger,
+    ),
+    "a service is asked for ever": (
+        Bug(waiting.waited, "and now < polls_until(workflow, step)", ""),
+        stories.test_a_service_that_is_not_done_in_time_is_asked_no_more_and_undone,
+    ),
+    "what was asked about in vain was not done": (
+        Bug(
+            waiting._unanswered,
+            "return Failed(error, Effect.UNKNOWN, retryable=False)",
+            "return Failed(error, Effect.NONE, retryable=False)",
+        ),
+        stories.test_a_service_that_is_not_done_in_time_is_asked_no_more_and_undone,
+    ),
+    "what was not answered was not done": (
+        Bug(waiting._unanswered, "Effect.UNKNOWN, retryable=own.call", "Effect.NONE, retryable=own.call"),
+        stories.test_pattern_16_deferred_choice,
+    ),
+    "what may not be repeated is, because nobody answered": (
+        Bug(waiting._unanswered, "retryable=own.call.idempotent", "retryable=True"),
+        stories.test_what_may_not_be_repeated_is_undone_where_nobody_answers,
+    ),
+    "what accepted a lost call is not outwaited": (
+        Bug(timing.may_act_until, "if later is None or step.kind.undoes:", "if True:"),
+        lambda: stories.test_what_may_have_accepted_a_lost_call_is_outwaited_too(calls_back(20.0)),
+    ),
+    "a lost call that was to be made again is not outwaited": (
+        Bug(failing._lost_until, "step.losses == 0", "True"),
+        lambda: stories.test_a_lost_call_is_outwaited_though_it_was_to_be_made_again_when_the_workflow_began_to_fail(
+            None
+        ),
     ),
     "an undo that was given up is looked at for ever": (
         Bug(undoing._hold, "undo.wake_at = None", "pass"),

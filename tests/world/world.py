@@ -60,7 +60,10 @@ class Flight:
 
 @dataclass(eq=False)
 class Promise:
-    """An answer that somebody may give: the service to one attempt, or a person. `acts`: it is done only then."""
+    """An answer that somebody may give: the service to one attempt, or a person.
+
+    `acts`: it is done only then, `until` that time: for so long the attempt is to be waited for.
+    """
 
     step: str
     source: Waiting
@@ -68,6 +71,7 @@ class Promise:
     attempt: int | None = None
     key_round: int | None = None
     acts: bool = False
+    until: float = 0.0
 
 
 def sunny(row: str) -> Behaviour:
@@ -234,8 +238,9 @@ class World:
         if not keep:
             self.promises.remove(promise)
         step = self.rows.steps[promise.step]
-        if promise.acts and step.under_way and promise.key_round == step.key_round:
+        if promise.acts and self._is_at_work(promise, step):
             self.books.charge(promise.step, f"{promise.step}/{promise.key_round}", Behaviour.OK)
+            promise.acts = False
         elif promise.acts and not self.books.charges_of(promise.step):
             return Answered.LATE  # the service acts while it is waited for, or never, and says nothing then
         before = self.rows.head, dict(self.rows.steps)
@@ -250,11 +255,24 @@ class World:
         self.broker.publish(publication)
         return reply
 
+    def _is_at_work(self, promise: Promise, step: StepState) -> bool:
+        """Whether the service may act just now: as long as it is to be waited for, whatever became of the worker."""
+        waited_for = step.under_way or (promise.attempt == step.attempts and self.now < promise.until)
+        return waited_for and promise.key_round == step.key_round
+
     def beat(self, promise: Promise) -> None:
         """The service says that it is still at work."""
         if promise.attempt is not None and promise.key_round is not None:
             beat = Heartbeat(WORKFLOW, promise.step, promise.attempt, promise.key_round)
-            self._make([beat], f"heartbeat {promise.step} #{promise.attempt}")
+            reply, _ = self._make([beat], f"heartbeat {promise.step} #{promise.attempt}")
+            if reply is Answered.RECORDED and self.rows.steps[promise.step].status is StepStatus.WAITING:
+                promise.until = self._waited_for_until(self.rows.steps[promise.step])
+
+    def _waited_for_until(self, step: StepState) -> float:
+        own = self.definition.steps[step.name]
+        assert own.callback is not None, "only who calls back is waited for"
+        until = self.now + own.callback.timeout
+        return until if own.deadline is None else min(until, (step.trying_since or self.now) + own.deadline)
 
     def crash(self, flight: Flight, *, again: bool, noticed: bool = True) -> None:
         """The worker is killed during the call. `again`: its message comes back. `noticed`: soon, not by its lease."""
@@ -395,6 +413,7 @@ class World:
     def _promise(self, step: StepState, later: Behaviour, *, at_once: bool) -> None:
         if later.acts:
             done = Promise(step.name, Waiting.CALLBACK, Completed(None), step.attempts, step.key_round, not at_once)
+            done.until = self._waited_for_until(step)
             self.promises.append(done)
         elif later in (Behaviour.REFUSES, Behaviour.ERROR_BEFORE):
             no = Failed(NOT_DONE, Effect.NONE, retryable=later is Behaviour.ERROR_BEFORE)
