@@ -1,12 +1,14 @@
 """Real web, workers, PostgreSQL, Redis: they show what the ledger holds, and what dashboard and alerts ask for."""
 
+import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from tests.system.installation import ROOT, Installation, until
 from tests.system.services import Reply, Services
 
 KEY, WRONG = "a-key-that-is-long-enough-for-a-test", "another-key-that-may-not-read:start"
+PROMETHEUS = shutil.which("prometheus")
 Series = tuple[str, frozenset[tuple[str, str]]]
 
 
@@ -170,7 +173,7 @@ def test_without_a_key_that_may_read_nothing_is_shown(stage: Stage) -> None:
 def test_labels_are_words_and_never_ids(ran: dict[Series, float]) -> None:
     """A new label would have to be named here, with the reason why its values are few."""
     labels = {label for _, has in ran for label, _ in has}
-    few = {"type", "step", "status", "outcome", "compensation", "waiting_for", "le"}
+    few = {"type", "step", "status", "outcome", "compensation", "waiting_for", "state", "le"}
     assert labels <= few
     assert {value for _, has in ran for label, value in has if label == "step"} == {"pay", "ship", "pay:undo", "other"}
 
@@ -192,6 +195,66 @@ def test_the_dashboard_and_the_alerts_ask_for_what_there_is(ran: dict[Series, fl
             asked.add(name)
     for family in ("attempts_total", "steps_parked", "queue_oldest_seconds", "hop_seconds_bucket"):
         assert f"orchestrator_{family}" in asked
+
+
+@pytest.mark.skipif(PROMETHEUS is None, reason="no Prometheus here (Debian's package prometheus)")
+def test_a_real_prometheus_scrapes_all_and_answers_what_dashboard_and_alerts_ask(
+    stage: Stage, ran: dict[Series, float], tmp_path: Path
+) -> None:
+    """Every rule evaluates, every panel has something to show, the counts are ours, nothing alerts but what should."""
+    with _prometheus(stage, tmp_path) as ask:
+        until(lambda: len(ask("query", query="up == 1")["result"]) == 3, 30, "all three to be scraped")
+        until(lambda: _shown(ask, "sum(orchestrator_workflows_ended_total)") == 13, 30, "the counts")
+        until(lambda: all(rule["lastEvaluation"][:4] != "0001" for rule in _rules(ask)), 30, "the rules' evaluation")
+        assert [(rule["name"], rule["lastError"]) for rule in _rules(ask) if rule["health"] != "ok"] == []
+        assert len(_rules(ask)) == len(_of_alerts())
+        with contextlib.suppress(AssertionError):
+            until(lambda: _unanswered(ask) == [], 20, "every panel to show something: a rate needs two scrapes")
+        assert _unanswered(ask) == []
+        assert _shown(ask, "max(orchestrator_workflows_needing_person)") == 3
+        firing = {alert["labels"]["alertname"] for alert in ask("alerts")["alerts"] if alert["state"] == "firing"}
+        assert firing <= {"OrchestratorNeedsPerson"}
+
+
+@contextlib.contextmanager
+def _prometheus(stage: Stage, folder: Path) -> Iterator[Callable[..., Json]]:
+    """A server of its own that scrapes every second; what asks its API."""
+    targets = [url.removeprefix("http://") for url in (stage.web, stage.worker, stage.prefork)]
+    job = {"job_name": "orchestrator", "authorization": {"credentials": KEY}, "static_configs": [{"targets": targets}]}
+    rules = str(ROOT / "docs/prometheus/alerts.yml")
+    whole = {"global": {"scrape_interval": "1s", "evaluation_interval": "1s"}, "scrape_configs": [job]}
+    (folder / "prometheus.yml").write_text(json.dumps(whole | {"rule_files": [rules]}))
+    port = free_port()
+    options = [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
+    with (folder / "prometheus.log").open("wb") as log:
+        server = subprocess.Popen(
+            [str(PROMETHEUS), *options, f"--web.listen-address=127.0.0.1:{port}"], stdout=log, stderr=log
+        )
+
+    def ask(what: str, **query: str) -> Json:
+        answer = requests.get(f"http://127.0.0.1:{port}/api/v1/{what}", params=query, timeout=10)
+        assert answer.status_code == 200, f"{query}: {answer.text}"
+        return answer.json()["data"]
+
+    try:
+        until(lambda: answers(f"http://127.0.0.1:{port}/-/ready"), 30, "Prometheus")
+        yield ask
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def _rules(ask: Callable[..., Json]) -> list[dict[str, Json]]:
+    return [rule for group in ask("rules")["groups"] for rule in group["rules"]]
+
+
+def _unanswered(ask: Callable[..., Json]) -> list[str]:
+    return [query for query in _of_dashboard() if not ask("query", query=query)["result"]]
+
+
+def _shown(ask: Callable[..., Json], query: str) -> float:
+    found = ask("query", query=query)["result"]
+    return float(found[0]["value"][1]) if found else 0.0
 
 
 def _of_dashboard() -> list[str]:
