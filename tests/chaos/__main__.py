@@ -8,6 +8,7 @@
     --calm 16           seconds at least from the end of a fault to the next one
     --scale 1           what the durations of long faults are multiplied with
     --rate 3            starts a second
+    --bound 15          seconds that work may be held up after a fault; more only on a machine that others keep busy
     --hosts 2           every other worker runs behind a router that stops forwarding now and then (root, PostgreSQL)
     --folder PATH       where logs, books and the ledger are kept; a temporary folder otherwise, kept where it fails
 
@@ -60,6 +61,7 @@ def _asked() -> tuple[Plan, Path | None]:
     parser.add_argument("--calm", type=float, default=16.0)
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--rate", type=float, default=3.0)
+    parser.add_argument("--bound", type=float, default=15.0)
     parser.add_argument("--hosts", type=int, choices=(1, 2), default=1)
     parser.add_argument("--folder", type=Path)
     given = parser.parse_args()
@@ -77,6 +79,7 @@ def _asked() -> tuple[Plan, Path | None]:
         scale=given.scale,
         rate=given.rate,
         hosts=given.hosts,
+        bound=given.bound,
     )
     return plan, given.folder
 

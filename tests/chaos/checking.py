@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from orchestrator.workflow import step_of
 from tests.chaos.forms_held import believed, brought_up, crowds, decided, put_off, ticks, told_of_ends
 from tests.chaos.record import Call, Happened, Record, Told
-from tests.chaos.recovery import BOUND, recoveries
+from tests.chaos.recovery import recoveries
 from tests.chaos.replaying import CLOCKS, FINAL, UNDO, Replay
 
 KINDS = (
@@ -34,6 +34,10 @@ KINDS = (
     "forged",
     "over the limit",
 )
+
+
+TAKEN_OVER = 15.0
+"""Seconds after a fault's end within which a step may be taken over because of it."""
 
 
 @dataclass(frozen=True, order=True)
@@ -93,7 +97,7 @@ def _starts(record: Record) -> Iterator[Finding]:
 
 def _held_up(record: Record) -> Iterator[Finding]:
     for one in recoveries(record):
-        if one.seconds > BOUND:
+        if one.seconds > record.bound:
             yield Finding("stuck", one.workflow, f"no progress for {one.seconds:.1f} s after {one.fault}")
 
 
@@ -130,7 +134,9 @@ def _booked(told: Told, calls: Iterable[Call], episodes: list[Happened]) -> Sent
             yield "doubled", f"{what} was called {len(made)} times, but claimed {attempts} times"
     for name in told.steps:
         for begin, end in _lost(told, name):
-            if not any(one.takes_over and one.begin - CLOCKS <= end and begin <= one.end + BOUND for one in episodes):
+            if not any(
+                one.takes_over and one.begin - CLOCKS <= end and begin <= one.end + TAKEN_OVER for one in episodes
+            ):
                 yield "doubled", f"{name} was taken over from a worker that nothing was done to"
 
 

@@ -11,7 +11,6 @@ from tests.chaos.drawing import CLOCKWORK, EVERY, TIMEOUT
 from tests.chaos.hooks import Heard
 from tests.chaos.person import Decision
 from tests.chaos.record import Call, Record, Row, Said, Told
-from tests.chaos.recovery import BOUND
 from tests.chaos.replaying import CLOCKS, FINAL
 
 Sentences = Iterator[tuple[str, str]]
@@ -132,7 +131,7 @@ def ticks(record: Record) -> Iterator[tuple[str, str, str]]:
             yield "doubled", CLOCKWORK, f"{following - one:.2f} s from one tick to the next"
     if record.paused_at is None:
         return
-    if not made or made[-1] < record.quiet_at - EVERY - BOUND:
+    if not made or made[-1] < record.quiet_at - EVERY - record.bound:
         yield "stuck", CLOCKWORK, f"its last tick is {record.quiet_at - max(made, default=0):.1f} s before the end"
     if made and made[-1] > record.paused_at + CLOCKS:
         yield "wrongly ordered", CLOCKWORK, f"a tick came {made[-1] - record.paused_at:.2f} s after it was paused"

@@ -109,7 +109,8 @@ class Record:
     """One run. `at` is when the ledger was read, `quiet_at` when the last fault was over.
 
     `said` is what services said later of their orders, `decisions` what a person decided, `heard` what webhooks were
-    told, `deliveries` what the ledger says of that. The schedule was paused at `paused_at`.
+    told, `deliveries` what the ledger says of that. The schedule was paused at `paused_at`. `bound` is how many seconds
+    work may be held up after a fault's end; `loads` are the machine's load averages meanwhile.
     """
 
     workflows: dict[str, Told]
@@ -123,6 +124,8 @@ class Record:
     heard: list[Heard] = field(default_factory=list)
     deliveries: list[Row] = field(default_factory=list)
     paused_at: float | None = None
+    bound: float = 15.0
+    loads: list[float] = field(default_factory=list)
     of: dict[str, list[Call]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

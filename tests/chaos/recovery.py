@@ -7,9 +7,6 @@ from itertools import pairwise
 
 from tests.chaos.record import Happened, Record, Row, Told
 
-BOUND = 15.0
-"""Seconds after a fault's end within which every workflow that has something due goes on."""
-
 NO_PROGRESS = frozenset({"step.late", "step.resent", "step.lost", "workflow.paused", "workflow.rerun"})
 
 _ENDS = frozenset({"workflow.completed", "workflow.failed", "workflow.cancelled"})
@@ -38,7 +35,7 @@ def recoveries(record: Record) -> Iterator[Recovery]:
         if not episode.met:
             continue
         for told in record.workflows.values():
-            found = _after(told, progress[told.id], episode, min(following.begin, record.at))
+            found = _after(told, progress[told.id], episode, min(following.begin, record.at), record.bound)
             if found is not None:
                 yield found
 
@@ -55,7 +52,7 @@ def _at(event: Row) -> float:
     return float(event["at"])
 
 
-def _after(told: Told, events: Sequence[Row], episode: Happened, until: float) -> Recovery | None:
+def _after(told: Told, events: Sequence[Row], episode: Happened, until: float, bound: float) -> Recovery | None:
     if told.row["created_at"] > episode.end or _ended_before(told, episode.end):
         return None
     paused, hit = False, False
@@ -70,7 +67,7 @@ def _after(told: Told, events: Sequence[Row], episode: Happened, until: float) -
         if event["type"] not in NO_PROGRESS:
             return Recovery(episode.name, told.id, at - episode.end, hit) if at <= until else None
         hit = hit or event["type"] in ("step.lost", "step.resent")
-    return None if paused or until < episode.end + BOUND else Recovery(episode.name, told.id, until - episode.end, hit)
+    return None if paused or until < episode.end + bound else Recovery(episode.name, told.id, until - episode.end, hit)
 
 
 def _paused(event: Row, paused: bool) -> bool:

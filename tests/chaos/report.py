@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from tests.chaos.checking import KINDS, Finding
 from tests.chaos.conducting import Plan
-from tests.chaos.record import Record
+from tests.chaos.record import Record, Row
 from tests.chaos.recovery import Recovery, percentile, recoveries
 
 MOST_SHOWN = 25
@@ -33,15 +33,28 @@ def summary(plan: Plan, record: Record) -> Iterator[str]:
     """What was done."""
     statuses = Counter(str(told.row["status"]) for told in record.workflows.values())
     ended = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
-    events = Counter(event["type"] for told in record.workflows.values() for event in told.events)
+    events = Counter(event["type"] for event in _events(record))
     faults = sum(len(episode.faults) for episode in record.episodes if episode.met)
     answered = sum(bool(start.ids) for start in record.starts)
     yield f"seed {plan.seed}, {plan.kind}, {plan.workers} workers, {plan.minutes:g} minutes"
     yield f"faults: {faults} in {sum(one.met for one in record.episodes)} episodes"
+    if record.loads:
+        yield f"load averages of the machine: {min(record.loads):.1f} to {max(record.loads):.1f}"
+    waiting = Counter(
+        e["details"]["waitingFor"] for e in _events(record) if e["type"] in ("step.waiting", "step.heldBack")
+    )
+    waiting["items"] = events["step.expanded"]
+    yield "waited for: " + ", ".join(f"{name} {count}" for name, count in sorted(waiting.items()))
+    yield f"said later: {len(record.said)}; decided: {len(record.decisions)}; webhooks told: {len(record.heard)}"
     yield f"starts: {len(record.starts)}, answered {answered}; workflows: {len(record.workflows)} ({ended})"
     yield f"calls: {len(record.calls)}; " + ", ".join(
         f"{name} {events[f'step.{name}']}" for name in ("lost", "resent", "late", "retrying")
     )
+
+
+def _events(record: Record) -> Iterator[Row]:
+    for told in record.workflows.values():
+        yield from told.events
 
 
 def table(found: Iterable[Recovery], episodes: Counter[str]) -> Iterator[str]:

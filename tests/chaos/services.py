@@ -248,13 +248,14 @@ class Door:
             fate = Fate.OK
         if fate.value.acts:
             word, after = word_of(self._seed, asked.n, asked.step, before, ordered=ordered)
-            if word.value.acts:
-                self._books.take(asked)
             if fate is not Fate.OK:
                 self._books.act(asked)
                 word = word if word.value.acts else Word.DONE
+            if word.value.acts:
+                self._books.take(asked)
             self._jobs[str(asked.number)] = "working"
-            order = asyncio.ensure_future(self._deliver(asked, word, 0.0 if word.value.early else after))
+            acts = word.value.acts and fate is Fate.OK
+            order = asyncio.ensure_future(self._deliver(asked, word, 0.0 if word.value.early else after, acts=acts))
             self._later.add(order)
             order.add_done_callback(self._later.discard)
             if word.value.early:
@@ -262,9 +263,9 @@ class Door:
         await asyncio.sleep(delay if fate.value.hangs else delay / 2)
         return fate.value.status
 
-    async def _deliver(self, asked: Asked, word: Word, after: float) -> None:
+    async def _deliver(self, asked: Asked, word: Word, after: float, *, acts: bool) -> None:
         await asyncio.sleep(after)
-        if word.value.acts:
+        if acts:
             self._books.act(asked)
         if word is not Word.NEVER:
             self._jobs[str(asked.number)] = "done" if word.value.acts else "failed"
