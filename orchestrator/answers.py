@@ -27,7 +27,7 @@ from orchestrator.private import private_texts
 from orchestrator.repeating import reconsidered
 from orchestrator.request import Surroundings, scope_of
 from orchestrator.states import Effect, StepStatus, Waiting
-from orchestrator.workflow import Publication, StepState, Workflow
+from orchestrator.workflow import Publication, StepState, Workflow, step_of
 
 LONGEST_MESSAGE = 2_000
 """Characters that are kept of what a service says about its failure."""
@@ -108,10 +108,12 @@ def _materials(ledger: Ledger, connection: Connection, workflow_id: str, step: s
     if not heads:
         raise NotFound(f"there is no workflow {workflow_id}")
     workflow = Workflow(heads[0], ledger.definitions.get(connection, heads[0].version), rows.loader(workflow_id))
-    own = workflow.definition.steps.get(step)
-    if own is None or own.callback is None:
+    row: StepState | None = workflow.find(step)
+    if row is None or row.kind.undoes or workflow.fans_out(row):
         return None
-    row: StepState = workflow.step(step)
+    own = workflow.definition.steps[step_of(step)]
+    if own.callback is None:
+        return None
     gathering = Gathering(workflow, Claimed(row, row.attempts, 0.0, own.call.timeout))
     return gathering.with_steps(ReadSteps(connection, gathering.keys))
 
@@ -120,7 +122,7 @@ def _meaning(materials: Materials, around: Surroundings, said: Success | Failure
     """As of an answer to the request itself: what repeats something private is masked, then it is judged."""
     fields = around.sealer.open(materials.sealed)
     private = private_texts(materials.definition, around.secrets, fields)
-    own = materials.definition.steps[materials.step.name]
+    own = materials.own
     scope = _scope(materials, around, own)
     call = own.call
     if isinstance(said, Success):

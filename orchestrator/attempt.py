@@ -241,10 +241,9 @@ def _expanded(means: Means, materials: Materials, own: ForEach) -> Expanded:
 
 def _own(materials: Materials) -> Step | None:
     """The step of the definition where its outcome comes later; None for any other, and for what undoes one."""
-    if materials.step.kind is not Kind.CALL:
+    if materials.step.kind.undoes or materials.for_each is not None or materials.own.awaits is None:
         return None
-    own = materials.definition.steps[materials.step.name]
-    return None if own.awaits is None else own
+    return materials.own
 
 
 def _known(means: Means, materials: Materials, own: Step | None = None) -> dict[str, Json]:

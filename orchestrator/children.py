@@ -152,7 +152,8 @@ def _undoing_came(materials: Materials, child: Standing | None) -> Outcome | Non
     if child is not None and child.compensation is Compensation.FAILED:
         message = f"workflow {child.workflow_id} could not be undone: retry it, then this one"
         return Failed(StepError("child", message), Effect.NONE, retryable=False)
-    return Completed(None) if materials.call.target_url is NO_REQUEST else None
+    more = materials.call.target_url is not NO_REQUEST or materials.call.task is not None
+    return None if more else Completed(None)
 
 
 def _told(error: Json) -> str:

@@ -69,11 +69,22 @@ class Limit:
     key: Template | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class CeleryTask:
+    """A Celery task of somebody else's workers, which consume `queue`; `args` give a list, `kwargs` an object."""
+
+    name: str
+    queue: str
+    args: Template | None = None
+    kwargs: Template | None = None
+
+
 @dataclass(frozen=True)
 class Call:
     """The request of a step or a compensation, before its expressions are filled in.
 
     `timeout` is seconds for one whole attempt. Without `payload` the step is sent the context and all earlier results.
+    With `task` there is no request: that is sent.
     """
 
     target_url: Template
@@ -90,6 +101,7 @@ class Call:
     idempotency_key: Template | None = None
     idempotent: bool = True
     limit: Limit | None = None
+    task: CeleryTask | None = None
 
     @cached_property
     def judging(self) -> tuple[Expression, ...]:
@@ -108,6 +120,7 @@ class Call:
             *self.judging,
             self.idempotency_key,
             None if self.limit is None else self.limit.key,
+            *(() if self.task is None else (self.task.args, self.task.kwargs)),
         ]
         parts_of_auth = [] if self.auth is None else [self.auth.references]
         return References.union([*(part.references for part in parts if part is not None), *parts_of_auth])
@@ -173,16 +186,6 @@ class Child:
 
 
 @dataclass(frozen=True, slots=True)
-class CeleryTask:
-    """A Celery task of somebody else's workers, which consume `queue`; `args` give a list, `kwargs` an object."""
-
-    name: str
-    queue: str
-    args: Template | None = None
-    kwargs: Template | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Tolerance:
     """How many items of a `forEach` may fail: a number, and a share (0 to 1) of all of them."""
 
@@ -211,8 +214,8 @@ class ForEach:
 class Step:
     """One named step.
 
-    At most one of `callback`, `approval`, `wait`, `poll`, `child` and `task` is given: what its attempt is parked for.
-    With `approval`, `wait`, `child` or `task` there is no request (`NO_REQUEST`).
+    At most one of `callback`, `approval`, `wait`, `poll`, `child` and `call.task` is given: what its attempt is parked
+    for. With `approval`, `wait`, `child` or a task there is no request (`NO_REQUEST`).
 
     `after` holds what it waits for, whichever end of the edge said so; `join` how many of those must have completed
     (None: all must have settled). `fallback` names the step that is called where this one fails. `deadline` is seconds
@@ -236,12 +239,16 @@ class Step:
     poll: Poll | None = None
     for_each: ForEach | None = None
     child: Child | None = None
-    task: CeleryTask | None = None
+
+    @property
+    def task(self) -> CeleryTask | None:
+        """The Celery task that it sends."""
+        return self.call.task
 
     @property
     def delegated(self) -> bool:
-        """Whether something else than a request is begun: a child workflow, a Celery task."""
-        return self.child is not None or self.task is not None
+        """Whether something else than a request is begun for it, or for its undo: a child workflow, a Celery task."""
+        return self.child is not None or self.task is not None or (self.compensate or self.call).task is not None
 
     @cached_property
     def awaits(self) -> Waiting | None:
@@ -259,11 +266,15 @@ class Step:
     @cached_property
     def references(self) -> References:
         """Everything that its expressions read, those of its compensation left out."""
-        parts: list[Template | Expression | None] = [self.when, None if self.for_each is None else self.for_each.items]
-        parts += [] if self.approval is None else [self.approval.message]
+        parts = [self.when, None if self.for_each is None else self.for_each.items]
+        return References.union([self.read_by_attempts, *(part.references for part in parts if part is not None)])
+
+    @cached_property
+    def read_by_attempts(self) -> References:
+        """What each attempt reads; with `for_each`, that of each item."""
+        parts: list[Template | Expression | None] = [] if self.approval is None else [self.approval.message]
         parts += [] if self.wait is None else [self.wait.until]
         parts += [] if self.child is None else [self.child.context]
-        parts += [] if self.task is None else [self.task.args, self.task.kwargs]
         parts += [] if self.poll is None else self.poll.asking
         return References.union([self.call.references, *(part.references for part in parts if part is not None)])
 

@@ -23,7 +23,7 @@ from orchestrator.sealing import MASK, Sealer, merged, without
 from orchestrator.settings import Settings
 from orchestrator.states import StepStatus
 from orchestrator.tracing import attempt_span, headers_of
-from orchestrator.workflow import Kind, index_of, step_of
+from orchestrator.workflow import index_of, step_of
 
 _KEYS = uuid.UUID("6a1f3c52-6f0e-5d0c-9a53-0d2f7c6f1b1e")
 
@@ -110,7 +110,7 @@ def question_for(materials: Materials, around: Surroundings, question: Question)
 
 def _told_of_callback(materials: Materials, around: Surroundings) -> dict[str, str]:
     step = materials.step
-    if step.kind is not Kind.CALL or materials.definition.steps[step.name].callback is None:
+    if step.kind.undoes or materials.own.callback is None:
         return {}
     return around.callbacks.told(materials.workflow_id, step.name, Attempt(materials.attempt, step.key_round))
 

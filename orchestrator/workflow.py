@@ -406,6 +406,14 @@ def step_of(name: str) -> str:
     return undone_by(name).partition("[")[0]
 
 
+def with_waiters(name: str) -> tuple[str, ...]:
+    """The row; where it is an item's, also the step's, or its undo's."""
+    step = step_of(name)
+    if "[" not in name:
+        return (name,)
+    return (name, step, undo_of(step)) if name.endswith(UNDO) else (name, step)
+
+
 def index_of(name: str) -> int:
     """The place of an item, or of the undoing of one, in its step's list."""
     return int(undone_by(name).partition("[")[2].removesuffix("]"))

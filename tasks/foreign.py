@@ -23,7 +23,7 @@ from orchestrator.jsontype import Json
 from orchestrator.ledger.materials import Materials
 from orchestrator.outcome import Completed, Ending, Failed, Outcome, Parked, StepError
 from orchestrator.request import Surroundings, idempotency_key, scope_of
-from orchestrator.states import Effect, Waiting
+from orchestrator.states import Effect, StepStatus, Waiting
 from orchestrator.storable import NotStorable, check_storable
 
 _IDS = uuid.UUID("0d7a1b7e-52a5-5c0e-8e0f-4c8b9c6a5c11")
@@ -41,9 +41,9 @@ class Foreign:
         self._app = app
 
     def outcome(self, materials: Materials, around: Surroundings) -> Outcome | None:
-        """How the step's task stands, sent where it is not; None for a step that has none, and for an undo."""
-        task = materials.own.task
-        if task is None or materials.undone is not None:
+        """How the task of the step, or of its undo, stands, sent where it is not; None where there is none."""
+        task = materials.call.task
+        if task is None:
             return None
         memo = materials.step.memo
         if isinstance(memo, dict) and materials.step.waiting_for == Waiting.TASK:
@@ -64,11 +64,7 @@ class Foreign:
                 queue=task.queue,
                 task_id=task_id,
                 expires=materials.timeout,
-                headers={
-                    "idempotency_key": idempotency_key(materials.workflow_id, step.name, step.key_round),
-                    "workflow_id": materials.workflow_id,
-                    "step": step.name,
-                },
+                headers=_headers(materials),
                 link=self._told("orchestrator.task_succeeded", place),
                 link_error=self._told("orchestrator.task_failed", (*place, materials.call.idempotent)),
             )
@@ -88,6 +84,21 @@ class Foreign:
             message = "the task was sent, and nothing was heard of it in time"
             return Failed(StepError("timeout", message), Effect.UNKNOWN, retryable=materials.call.idempotent)
         return parked(str(memo["id"]), left)
+
+
+def _headers(materials: Materials) -> dict[str, Json]:
+    """What the task finds in its request. An undo learns what it undoes, whose result may be unknown."""
+    step, undone = materials.step, materials.undone
+    headers = {
+        "idempotency_key": idempotency_key(materials.workflow_id, step.name, step.key_round),
+        "workflow_id": materials.workflow_id,
+        "step": step.name,
+    }
+    if undone is None:
+        return headers
+    key = idempotency_key(materials.workflow_id, undone.name, undone.key_round)
+    outcome = "completed" if undone.status is StepStatus.COMPLETED else "unknown"
+    return {**headers, "original_idempotency_key": key, "original_outcome": outcome}
 
 
 def parked(task_id: str, seconds: float) -> Parked:

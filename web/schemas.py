@@ -194,6 +194,7 @@ SCHEMAS: dict[str, Json] = {
                 attempts=WHOLE,
                 result=ANY,
                 error=ERROR,
+                childId=MAYBE_TEXT,
                 effect={"enum": [effect.value for effect in Effect]},
                 **_TIMES,
                 waitingFor=MAYBE_TEXT,

@@ -10,6 +10,7 @@ from orchestrator.jsontype import Json
 from orchestrator.ledger.book import Ledger
 from orchestrator.ledger.tables import workflows
 from orchestrator.states import Compensation, WorkflowStatus
+from orchestrator.workflow import step_of, undone_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,13 @@ def child_of(ledger: Ledger, workflow_type: str, key: str) -> Standing | None:
 def children_of(
     connection: Connection, workflow_id: str, definition: Definition, rounds: Mapping[str, int]
 ) -> dict[str, str]:
-    """The ids of the workflows that its steps started last, by step. `rounds` are the steps' `key_round`s."""
+    """The ids of the workflows that these rows, of its steps or of items, started last, by row.
+
+    `rounds` are their `key_round`s.
+    """
     types = {name: step.child.type for name, step in definition.steps.items() if step.child is not None}
-    keys = {child_key(workflow_id, name, rounds[name]): name for name in types if name in rounds}
+    starting = [name for name in rounds if step_of(name) in types and name == undone_by(name)]
+    keys = {child_key(workflow_id, name, rounds[name]): name for name in starting}
     if not keys:
         return {}
     found = connection.execute(_CHILDREN, {"types": sorted(set(types.values())), "keys": sorted(keys)})

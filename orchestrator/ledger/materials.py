@@ -130,10 +130,9 @@ def _read_by_items(definition: Definition, step: StepState, own: Step, undone: S
             else [own.for_each.items.references, own.when.references]
         )
         return _named(definition, own.name, References.union(parts), whole=False)
-    calls = [own.call] if undone is None else [own.call, own.compensate]
-    if undone is not None and undone.status is StepStatus.COMPLETED:
-        calls = [own.compensate]
-    reads = References.union(call.references for call in calls if call is not None)
+    parts = [] if undone is not None and undone.status is StepStatus.COMPLETED else [own.read_by_attempts]
+    parts += [] if undone is None or own.compensate is None else [own.compensate.references]
+    reads = References.union(parts)
     return _named(definition, own.name, reads, whole=False) - {own.name}
 
 

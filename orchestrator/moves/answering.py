@@ -18,7 +18,7 @@ from orchestrator.moves.settling import complete, fail
 from orchestrator.moves.timing import deadline_at, earliest
 from orchestrator.outcome import Completed, Ending, Failed, StepError
 from orchestrator.states import Effect, StepStatus, Waiting
-from orchestrator.workflow import StepState, Workflow
+from orchestrator.workflow import StepState, Workflow, step_of, with_waiters
 
 
 class Answered(StrEnum):
@@ -56,13 +56,13 @@ class Answer:
     def touches(self, definition: Definition) -> Collection[str]:
         """The step, what waits for it, and who would have replaced it."""
         if self.step not in definition.steps:
-            return ()
+            return with_waiters(self.step)
         return (*definition.with_fallbacks(self.step), *definition.successors(self.step))
 
     def make(self, workflow: Workflow, now: float) -> Answered:
         """Settle the attempt where its answer counts; what changes nothing is in the audit log all the same."""
-        step = workflow.find(self.step) if self.step in workflow.definition.steps else None
-        if step is None or workflow.definition.steps[self.step].awaits is not self.source:
+        step = workflow.find(self.step)
+        if step is None or not self._awaited(workflow, step):
             return Answered.UNEXPECTED
         verdict = self._verdict(workflow, step)
         if verdict is Answered.RECORDED:
@@ -72,6 +72,14 @@ class Answer:
             attempt = self.attempt or step.attempts
             workflow.record("step.late", step.name, attempt=attempt, outcome=word, reason=verdict.value, **self.said)
         return verdict
+
+    def _awaited(self, workflow: Workflow, step: StepState) -> bool:
+        """Whether attempts of the row are parked for such an answer; a step with `forEach` has none, its items have."""
+        if workflow.fans_out(step):
+            return False
+        if step.kind.undoes:
+            return self.source is Waiting.TASK and workflow.call_of(step).task is not None
+        return workflow.definition.steps[step_of(step.name)].awaits is self.source
 
     def _verdict(self, workflow: Workflow, step: StepState) -> Answered:
         done = isinstance(self.outcome, Completed)
@@ -113,14 +121,16 @@ class Heartbeat:
     key_round: int
 
     def touches(self, definition: Definition) -> Collection[str]:
-        """The step itself."""
-        return (self.step,)
+        """The step itself; whose item it is."""
+        return with_waiters(self.step)
 
     def make(self, workflow: Workflow, now: float) -> Answered:
         """`recorded` where its answer is still waited for; otherwise nothing changes."""
-        own = workflow.definition.steps.get(self.step)
         step = workflow.find(self.step)
-        if own is None or own.callback is None or step is None or self.attempt > step.attempts:
+        if step is None or step.kind.undoes or workflow.fans_out(step) or self.attempt > step.attempts:
+            return Answered.UNEXPECTED
+        own = workflow.definition.steps[step_of(step.name)]
+        if own.callback is None:
             return Answered.UNEXPECTED
         if (self.attempt, self.key_round) != (step.attempts, step.key_round):
             return Answered.REPLACED

@@ -11,7 +11,7 @@ from orchestrator.moves.controlling import cancel, pause, resume, retry, take_ba
 from orchestrator.moves.looking import expire, look
 from orchestrator.moves.settling import GOES_ON, Ended, Settled, settle
 from orchestrator.outcome import Outcome
-from orchestrator.workflow import UNDO, Workflow, step_of, undo_of
+from orchestrator.workflow import UNDO, Workflow, with_waiters
 
 Reply = TypeVar("Reply", covariant=True)
 
@@ -30,14 +30,6 @@ class Move(Protocol[Reply]):
         """Decide, changing the workflow; the ledger records it."""
 
 
-def _with_waiters(name: str) -> tuple[str, ...]:
-    """The row; where it is an item's, also the step's, or its undo's."""
-    step = step_of(name)
-    if "[" not in name:
-        return (name,)
-    return (name, step, undo_of(step)) if name.endswith(UNDO) else (name, step)
-
-
 @dataclass(frozen=True, slots=True)
 class Claim:
     """`worker` takes the step for one attempt. `again`: it may have taken it, the answer to that was lost."""
@@ -49,7 +41,7 @@ class Claim:
 
     def touches(self, definition: Definition) -> Collection[str]:
         """The step itself; whose item it is."""
-        return _with_waiters(self.step)
+        return with_waiters(self.step)
 
     def make(self, workflow: Workflow, now: float) -> Claimed | Refusal:
         """See `claiming.claim`."""
@@ -74,7 +66,7 @@ class Settle:
     def touches(self, definition: Definition) -> Collection[str]:
         """The step, what waits for it, and who would have replaced it."""
         if self.step.endswith(UNDO) or self.step not in definition.steps:
-            return _with_waiters(self.step)
+            return with_waiters(self.step)
         return (*definition.with_fallbacks(self.step), *definition.successors(self.step))
 
     def make(self, workflow: Workflow, now: float) -> Settled:

@@ -6,7 +6,7 @@ from orchestrator.moves.failing import drained
 from orchestrator.moves.settling import NO_CALL, complete, fail
 from orchestrator.outcome import Completed, Failed, StepError
 from orchestrator.states import Effect, StepStatus, Waiting
-from orchestrator.workflow import StepState, Workflow
+from orchestrator.workflow import StepState, Workflow, step_of
 
 ALL_OF_IT = 1.0
 """The share of a retry delay that is waited where no dice were thrown."""
@@ -31,7 +31,7 @@ def waited(workflow: Workflow, step: StepState, now: float) -> None:
 
 def polls_until(workflow: Workflow, step: StepState) -> float:
     """When the step gives up to ask how its attempt stands, in seconds since 1970."""
-    poll = workflow.definition.steps[step.name].poll
+    poll = workflow.definition.steps[step_of(step.name)].poll
     assert poll is not None, f"{step.name} has no poll in its definition"
     return (step.attempt_at or 0.0) + poll.timeout
 
@@ -41,7 +41,7 @@ def _unanswered(workflow: Workflow, step: StepState) -> Failed:
 
     A call that may be repeated is, under its key; but not where the service has been asked how it stands all the time.
     """
-    own = workflow.definition.steps[step.name]
+    own = workflow.definition.steps[step_of(step.name)]
     match step.waiting_for:
         case Waiting.APPROVAL:
             error = StepError("timeout", f"nobody decided within {span(own.approval.timeout if own.approval else 0)}")

@@ -15,9 +15,6 @@ def check_awaiting(draft: Mapping[str, Json], at: Place) -> None:
             (at / name).fault("goes with targetUrl only: it is about the answer to a request")
     if "compensate" in draft and ("approval" in draft or "wait" in draft):
         (at / "compensate").fault("has nothing to undo: the step makes no request")
-    for name in ("callback", "approval", "wait", "poll"):
-        if name in draft and "forEach" in draft:
-            (at / name).fault("cannot be given beside forEach, which makes a call for each item")
     if "callback" in draft and "poll" in draft:
         (at / "poll").fault("cannot be given beside callback: either the service calls, or it is asked")
     if "poll" in draft and "success" in draft:

@@ -86,7 +86,6 @@ def _step(name: str, draft: Mapping[str, Json], after: tuple[str, ...]) -> Step:
         end=draft.get("end"),
         for_each=draft.get("forEach"),
         child=Child(draft["workflow"], draft.get("context")) if "workflow" in draft else None,
-        task=_task(draft) if "task" in draft else None,
         compensate=_undo_of(draft),
         **awaited(draft),
     )
@@ -97,21 +96,24 @@ def _call_of(draft: Mapping[str, Json]) -> Call:
         # Every attempt would find the same child: there is nothing to try again.
         return Call(NO_REQUEST, payload=NO_REQUEST, retry=RetryPolicy(retries=0))
     if "task" in draft:
-        return replace(_call({**draft, "targetUrl": NO_REQUEST}, STEP_RETRIES), payload=NO_REQUEST)
+        return _sent(draft, STEP_RETRIES)
     return _call(draft, STEP_RETRIES) if "targetUrl" in draft else NO_CALL
 
 
 def _undo_of(draft: Mapping[str, Json]) -> Call | None:
     """A child is undone by itself, before what its step's own `compensate` calls, if anything."""
     if "compensate" in draft:
-        return _call(draft["compensate"], COMPENSATION_RETRIES)
+        undo = draft["compensate"]
+        return _sent(undo, COMPENSATION_RETRIES) if "task" in undo else _call(undo, COMPENSATION_RETRIES)
     if "workflow" in draft:
         return Call(NO_REQUEST, payload=NO_REQUEST, retry=RetryPolicy(retries=COMPENSATION_RETRIES))
     return None
 
 
-def _task(draft: Mapping[str, Json]) -> CeleryTask:
-    return CeleryTask(draft["task"], draft.get("queue", CELERY_QUEUE), draft.get("args"), draft.get("kwargs"))
+def _sent(draft: Mapping[str, Json], retries: int) -> Call:
+    """A Celery task in place of a request."""
+    task = CeleryTask(draft["task"], draft.get("queue", CELERY_QUEUE), draft.get("args"), draft.get("kwargs"))
+    return replace(_call({**draft, "targetUrl": NO_REQUEST}, retries), payload=NO_REQUEST, task=task)
 
 
 def _call(draft: Mapping[str, Json], retries: int) -> Call:

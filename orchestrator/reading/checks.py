@@ -1,6 +1,6 @@
 """What must fit together across the fields of a definition: reads and order, output and secrecy, pairs of fields."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from orchestrator.credentials import Auth
 from orchestrator.definition import ForEach
@@ -10,7 +10,7 @@ from orchestrator.jsontype import Json
 from orchestrator.reading.edges import Drafts
 from orchestrator.reading.expression_kinds import OF_AN_ITEM, below
 from orchestrator.reading.place import Place
-from orchestrator.reading.step_kinds import BELONG, KINDS, REFUSED
+from orchestrator.reading.step_kinds import BELONG, KINDS, KINDS_OF_UNDOS, REFUSED
 
 # The first segments under /api/ that the program answers itself.
 RESERVED_ENTRIES = frozenset(
@@ -78,9 +78,17 @@ def check_call(draft: Mapping[str, Json], at: Place) -> None:
 def check_kind(workflow_type: str | None, step: Json, at: Place) -> None:
     """A step makes a request, starts a workflow, sends a task, asks a person or waits: one of them, with its fields."""
     draft: Mapping[str, Json] = step if isinstance(step, dict) else {}
-    given = [name for name in KINDS if name in draft]
+    _check_one_kind(draft, KINDS, at)
+    if isinstance(draft.get("compensate"), dict):
+        _check_one_kind(draft["compensate"], KINDS_OF_UNDOS, at / "compensate")
+    if workflow_type is not None and draft.get("workflow") == workflow_type:
+        (at / "workflow").fault("is this workflow's own type: it would start itself for ever")
+
+
+def _check_one_kind(draft: Mapping[str, Json], kinds: Sequence[str], at: Place) -> None:
+    given = [name for name in kinds if name in draft]
     if not given:
-        at.fault("the field 'targetUrl' is missing (or workflow, task, approval, wait)")
+        at.fault(f"the field 'targetUrl' is missing (or {', '.join(kinds[1:])})")
     elif len(given) > 1:
         (at / given[1]).fault(f"does not go with {given[0]}; keep one of them")
     else:
@@ -90,15 +98,16 @@ def check_kind(workflow_type: str | None, step: Json, at: Place) -> None:
     for name, owner in BELONG.items():
         if name in draft and owner not in draft:
             (at / name).fault(f"goes with {owner} only")
-    if workflow_type is not None and draft.get("workflow") == workflow_type:
-        (at / "workflow").fault("is this workflow's own type: it would start itself for ever")
 
 
 def check_tasks(drafts: Drafts, sensitive: tuple[str, ...], at: Place) -> None:
     """The arguments of a Celery task travel through Redis: nothing sensitive may be among them."""
     for name, draft in drafts.items():
-        for field in ("args", "kwargs"):
-            for place, references in reads_in(draft.get(field), at / name / field):
+        undo = draft.get("compensate", {})
+        parts = [(draft.get(field), at / name / field) for field in ("args", "kwargs")]
+        parts += [(undo.get(field), at / name / "compensate" / field) for field in ("args", "kwargs")]
+        for part, here in parts:
+            for place, references in reads_in(part, here):
                 for path in sensitive:
                     if references.touches(path):
                         place.fault(f"reads {path}, which is sensitive; arguments of a task pass through Redis")
@@ -113,9 +122,6 @@ def _check_presented(draft: Mapping[str, Json], at: Place) -> None:
             (at / "headers" / name).fault("auth sends this header; keep one of them")
 
 
-_NOT_WITH_ITEMS = frozenset({"callback", "approval", "wait", "poll", "workflow", "task"})
-
-
 def check_items(drafts: Drafts, sensitive: tuple[str, ...], at: Place) -> None:
     """Who may read `item`, and what a list of items may read."""
     for name, draft in drafts.items():
@@ -123,8 +129,8 @@ def check_items(drafts: Drafts, sensitive: tuple[str, ...], at: Place) -> None:
         if own is None:
             _check_no_items(draft, at / name)
             continue
-        for other in sorted(_NOT_WITH_ITEMS.intersection(draft)):
-            (at / name / other).fault(f"cannot stand beside forEach; give the items to a workflow that has {other}")
+        if "workflow" in draft and "context" not in draft:
+            (at / name / "workflow").fault("needs a context beside forEach, such as `context: ${item}`")
         for path in sensitive:
             if own.items.references.touches(path):
                 (at / name / "forEach").fault(

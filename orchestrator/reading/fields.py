@@ -35,7 +35,7 @@ from orchestrator.reading.kinds import (
     Whole,
 )
 from orchestrator.reading.schedule_kinds import ScheduleKind
-from orchestrator.reading.step_kinds import schema_of_fields_together
+from orchestrator.reading.step_kinds import KINDS, KINDS_OF_UNDOS, schema_of_fields_together
 from orchestrator.reading.webhook_kinds import Endings, SecretName, Several
 
 HOUR = 3600
@@ -157,13 +157,28 @@ POLL = Group(
     required=("done",),
 )
 
+_TASK = {
+    "task": Field(
+        "The name of a Celery task of your own workers that is sent in place of a request, and waited for.",
+        Text("the name of a Celery task", r"[A-Za-z_][A-Za-z0-9_.-]*", 200),
+    ),
+    "args": Field("The positional arguments of that task: a list.", AnyTemplate(KEYING)),
+    "kwargs": Field("The named arguments of that task: an object.", AnyTemplate(KEYING)),
+    "queue": Field(
+        "The queue that the workers of that task consume.",
+        Text("the name of a queue", r"[A-Za-z0-9_.:-]+", 200),
+        "celery",
+    ),
+}
+
 COMPENSATION = Group(
     {
         **_REQUEST,
+        **_TASK,
         "retries": Field(_RETRIES, Whole(0, 100), COMPENSATION_RETRIES),
     },
-    required=("targetUrl",),
     later=("callback", "approval", "wait", "poll", *NOT_YET["step"]),
+    together=schema_of_fields_together(KINDS_OF_UNDOS),
 )
 
 FOR_EACH = Group(
@@ -191,7 +206,7 @@ STEP = Group(
         "when": Field("The step is skipped where this expression is false, null or empty.", ExpressionText(DECIDING)),
         "optional": Field("true: the workflow goes on where this step fails.", Flag(), False),
         "fallback": Field("The step that is called instead where this one fails.", Text("the name of a step", NAME)),
-        "compensate": Field("The call that undoes this step.", COMPENSATION),
+        "compensate": Field("The call, or the Celery task, that undoes this step.", COMPENSATION),
         "deadline": Field(
             "The longest time for all attempts of this step and the waits between them; past it the step has failed.",
             Duration(YEAR),
@@ -213,19 +228,9 @@ STEP = Group(
         ),
         "context": Field(
             "The context of that workflow. Left out: the one of its parent, without what is sensitive.",
-            AnyTemplate(DECIDING),
+            AnyTemplate(KEYING),
         ),
-        "task": Field(
-            "The name of a Celery task of your own workers that is sent in place of a request, and waited for.",
-            Text("the name of a Celery task", r"[A-Za-z_][A-Za-z0-9_.-]*", 200),
-        ),
-        "args": Field("The positional arguments of that task: a list.", AnyTemplate(DECIDING)),
-        "kwargs": Field("The named arguments of that task: an object.", AnyTemplate(DECIDING)),
-        "queue": Field(
-            "The queue that the workers of that task consume.",
-            Text("the name of a queue", r"[A-Za-z0-9_.:-]+", 200),
-            "celery",
-        ),
+        **_TASK,
         "callback": Field(
             "The service answers 2xx, and says later, to the X-Callback-Url of the request, what came of it.", CALLBACK
         ),
@@ -234,7 +239,7 @@ STEP = Group(
         "poll": Field("The service answers 2xx, and is asked by GET until it is done.", POLL),
     },
     later=NOT_YET["step"],
-    together=schema_of_fields_together(),
+    together=schema_of_fields_together(KINDS),
 )
 
 WEBHOOK = Group(

@@ -17,11 +17,10 @@ class Others:
 
     def outcome(self, materials: Materials, around: Surroundings) -> Outcome | None:
         """What comes of the step's child or task; None for a step that has neither."""
-        own = materials.own
-        if own.child is None and own.task is None:
+        child, task, step = materials.own.child, materials.call.task, materials.step
+        if child is None and task is None:
             return None
-        step = materials.step
-        method, url = ("WORKFLOW", own.child.type) if own.child is not None else ("TASK", _task(materials))
+        method, url = ("TASK", task.name) if task is not None else ("WORKFLOW", child.type if child is not None else "")
         key = idempotency_key(materials.workflow_id, step.name, step.key_round)
         headers = {"X-Step": step.name, "Idempotency-Key": key}
         answered = self._services.begin(step.name, method, url, headers, _sent(materials, around))
@@ -32,18 +31,13 @@ class Others:
         return Failed(reason, Effect.UNKNOWN if answered.silence else Effect.NONE, retryable=False)
 
 
-def _task(materials: Materials) -> str:
-    assert materials.own.task is not None, "a step with neither child nor task makes a request"
-    return materials.own.task.name
-
-
 def _sent(materials: Materials, around: Surroundings) -> Json:
     """The child's context, or the task's `args` and `kwargs`; nothing is said to an undo."""
-    if materials.undone is not None:
-        return None
     scope = scope_of(materials, around)
-    child, task = materials.own.child, materials.own.task
-    if child is not None:
+    child, task = materials.own.child, materials.call.task
+    if child is not None and task is None:
+        if materials.undone is not None:
+            return None
         return (
             without(materials.context, materials.definition.sensitive)
             if child.context is None

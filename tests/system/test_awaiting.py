@@ -47,8 +47,8 @@ class Site:
         """Until the step is parked for that."""
 
         def parked() -> bool:
-            row = self.installation.steps(workflow_id)[step]
-            return (row["status"], row["waiting_for"]) == ("waiting", what)
+            row = self.installation.steps(workflow_id).get(step)
+            return row is not None and (row["status"], row["waiting_for"]) == ("waiting", what)
 
         until(parked, 15, f"{step} to wait for {what}")
 
@@ -264,3 +264,64 @@ def test_a_person_approves_after_a_wait_and_a_poll(site: Site, services: Service
     events = site.installation.events(workflow_id)
     [event] = [each for each in events if (each["type"], each["step"]) == ("step.completed", "check")]
     assert event["details"]["comment"] == "fine"
+
+
+def test_each_item_of_a_list_is_answered_by_itself(site: Site, services: Services) -> None:
+    """With a token of its own; one that fails for good and is tolerated leaves a hole, its place goes to the next."""
+    services.answer(send=Reply(202))
+    step: Json = {
+        "forEach": {"items": ["a", "b", "c"], "maxParallel": 2, "tolerate": 1},
+        "payload": "${item}",
+        "callback": {"timeout": "1h"},
+    }
+    workflow_id = site.installation.start(definition(services.url, {"send": {**step, "next": ["last"]}, "last": {}}))
+    for name in ("send[0]", "send[1]"):
+        site.waits(workflow_id, name, "callback")
+    first, second = sorted(services.of("send"), key=lambda call: str(call.body))
+    mine = {"payload": {"workflowId": workflow_id, "step": "send"}, "result": 1}
+    assert site.post(f"{site.url}/api/orchestrator", mine, first.headers["x-callback-token"])[0] == 403
+    other = {"payload": {"workflowId": workflow_id, "step": "send[1]"}, "result": 1}
+    assert site.post(f"{site.url}/api/orchestrator", other, first.headers["x-callback-token"])[0] == 403
+    assert site.answer(first, "/heartbeat")[0] == 200
+    assert site.answer(first, "/failed", error="no", retryable=False)[0] == 200
+    site.waits(workflow_id, "send[2]", "callback")
+    for call, told in ((second, "B"), (services.of("send")[-1], "C")):
+        assert site.answer(call, result=told)[0] == 200
+    assert site.installation.wait(workflow_id)["status"] == "completed"
+    assert site.installation.steps(workflow_id)["send"]["result"] == [None, "B", "C"]
+    assert services.called() == ["send", "send", "send", "last"]
+
+
+def test_an_item_that_was_accepted_is_waited_for_and_then_undone(site: Site, services: Services) -> None:
+    """The step fails with the first, but what its service may yet do for the other must be over first."""
+    services.answer(send=Reply(202))
+    step: Json = {"forEach": ["a", "b"], "payload": "${item}", "callback": {"timeout": "1h"}}
+    undo: Json = {"targetUrl": f"{services.url}/undo", "payload": {"of": "${item}"}}
+    workflow_id = site.installation.start(definition(services.url, {"send": {**step, "compensate": undo}}))
+    for name in ("send[0]", "send[1]"):
+        site.waits(workflow_id, name, "callback")
+    first, second = sorted(services.of("send"), key=lambda call: str(call.body))
+    site.answer(first, "/failed", error="no", retryable=False)
+    time.sleep(0.5)
+    assert site.installation.row(workflow_id)["status"] == "running"
+    site.answer(second, result="done")
+    row = site.installation.wait(workflow_id)
+    assert (row["status"], row["compensation"]) == ("failed", "completed")
+    assert [call.body["of"] for call in services.of("undo")] == ["b"]
+
+
+def test_items_are_asked_until_they_are_done(site: Site, services: Services) -> None:
+    """Each where its own 202 said; no request is sent twice."""
+    jobs = {name: Reply(202, headers={"Location": f"/job-{name}"}) for name in ("a", "b")}
+    done = {f"job-{name}": [Reply(body={"done": False}), Reply(body={"done": True, "of": name})] for name in jobs}
+    services.answer(**{f"make-{name}": reply for name, reply in jobs.items()}, **done)
+    step: Json = {
+        "targetUrl": f"{services.url}/make-${{item}}",
+        "forEach": list(jobs),
+        "poll": {"done": "response.body.done", "every": 0.2},
+        "result": "response.body.of",
+    }
+    workflow_id = site.installation.start(definition(services.url, {"make": step}))
+    assert site.installation.wait(workflow_id)["status"] == "completed"
+    assert site.installation.steps(workflow_id)["make"]["result"] == ["a", "b"]
+    assert services.called().count("make-a") == services.called().count("make-b") == 1

@@ -40,10 +40,11 @@ class Team:
             self.worker.terminate()
             self.worker.wait(15)
 
-    def start(self, **step: Json) -> str:
-        """A workflow of one task."""
+    def start(self, *, later: Json = None, **step: Json) -> str:
+        """A workflow of one task, and of what comes later."""
         retry = {"delay": 0.1, "jitter": "none"}
-        return self.office.start(read_document({"type": "tested", "steps": {"only": {"retry": retry, **step}}}))
+        steps = {"only": {"retry": retry, **step}, **({} if later is None else {"later": later})}
+        return self.office.start(read_document({"type": "tested", "steps": steps}))
 
     def done(self) -> list[str]:
         """What its tasks noted."""
@@ -128,3 +129,30 @@ def test_a_result_whose_message_was_lost_is_found_where_it_is_stored(team: Team,
         client.delete("orchestrator")
     assert team.office.wait(workflow_id, seconds=60)["status"] == "completed"
     assert time.monotonic() - began < 25
+
+
+def test_a_task_for_each_item_and_each_is_taken_back_by_a_task(team: Team) -> None:
+    """The undo reads the item and its result; nothing but the team's own worker is asked."""
+    team.begin()
+    adding: Json = {"task": "team.add", "forEach": [1, 2, 3], "args": ["${item}", 10]}
+    undo: Json = {"task": "team.add", "args": ["${steps.only.result.sum}", "${index}"]}
+    later: Json = {"task": "team.fail", "retries": 0, "waitFor": ["only"]}
+    workflow_id = team.start(**adding, compensate=undo, later=later)
+    row = team.office.wait(workflow_id, seconds=60)
+    assert (row["status"], row["compensation"]) == ("failed", "completed")
+    steps = team.office.steps(workflow_id)
+    assert steps["only"]["result"] == [{"sum": 11}, {"sum": 12}, {"sum": 13}]
+    assert [steps[f"only[{n}]:undo"]["result"] for n in range(3)] == [{"sum": 11}, {"sum": 13}, {"sum": 15}]
+    keys = [line.split()[1] for line in team.done()]
+    assert len(set(keys)) == len(keys) == 6
+
+
+def test_an_undo_by_a_task_that_raises_is_tried_again_and_never_forgotten(team: Team) -> None:
+    """Like one by a request."""
+    team.begin()
+    undo: Json = {"task": "team.fail", "retries": 1, "retry": {"delay": 0.1, "jitter": "none"}}
+    later: Json = {"task": "team.fail", "retries": 0, "waitFor": ["only"]}
+    workflow_id = team.start(task="team.add", args=[1, 1], compensate=undo, later=later)
+    row = team.office.wait(workflow_id, seconds=60)
+    assert (row["status"], row["compensation"]) == ("failed", "failed")
+    assert team.office.steps(workflow_id)["only:undo"]["attempts"] == 2

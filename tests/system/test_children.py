@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.definition import Definition
 from orchestrator.jsontype import Json
-from orchestrator.ledger.views import workflow_view
+from orchestrator.ledger.views import items_page, workflow_view
 from orchestrator.reading import read_document
 from tests.servers import RedisServer
 from tests.system.installation import Installation, installed, until
@@ -134,3 +135,42 @@ def test_kills_and_an_emptied_redis_leave_one_child_and_a_parent_that_hears_of_i
     with office.database.reading() as connection:
         count = connection.exec_driver_sql("SELECT count(*) FROM workflows WHERE type = 'trip'").scalar_one()
     assert count == len(ids)
+
+
+def many(services: Services, **later: Json) -> Definition:
+    """A child for each of three items, two at a time, and a step after them."""
+    each = {"items": ["ada", "bob", "eve"], "maxParallel": 2}
+    travel: Json = {"workflow": "trip", "forEach": each, "context": {"who": "${item}"}, "next": ["last"]}
+    last = {"targetUrl": f"{services.url}/last", "retries": 0, "payload": {"all": "${steps.travel.result}"}, **later}
+    return read_document({"type": "tested", "steps": {"travel": travel, "last": last}})
+
+
+def test_a_child_for_each_item_of_a_list(office: Installation, services: Services) -> None:
+    """Their outputs are the results, in order; each is shown with its item."""
+    workflow_id = office.start(many(services))
+    assert office.wait(workflow_id)["status"] == "completed"
+    assert services.of("last")[0].body == {"all": [{"by": "pay"}] * 3}
+    items = items_page(office.ledger, workflow_id, "travel")["items"]
+    assert [office.row(item["childId"])["context"] for item in items] == [{"who": who} for who in ("ada", "bob", "eve")]
+    assert services.called().count("book") == 3
+
+
+def test_the_children_of_all_items_are_undone_with_their_parent(office: Installation, services: Services) -> None:
+    """Each of them once, the whole of it."""
+    services.answer(last=Reply(402))
+    row = office.wait(office.start(many(services)), seconds=60)
+    assert (row["status"], row["compensation"]) == ("failed", "completed")
+    undos = [call.service for call in services.books if call.service.startswith("un")]
+    assert sorted(undos) == ["unbook"] * 3 + ["unpay"] * 3
+    assert max(services.keys().values()) == 1
+
+
+def test_a_cancelled_parent_cancels_the_children_of_its_items(office: Installation, services: Services) -> None:
+    """Those that were begun undo themselves; none is begun any more."""
+    services.behaviour = lambda service, before, body: Reply(delay=1.0 if service == "pay" else 0.0)
+    workflow_id = office.start(many(services))
+    until(lambda: services.called().count("book") == 2, 20, "two children to be begun")
+    office.control(workflow_id, "cancel")
+    assert office.wait(workflow_id, seconds=60)["status"] == "cancelled"
+    assert services.called().count("book") == services.called().count("unbook") == 2
+    assert office.steps(workflow_id)["travel[2]"]["status"] == "pending"

@@ -82,3 +82,29 @@ def test_workflows_that_would_start_each_other_for_ever_are_refused(tmp_path: Pa
         "starts two, which starts one again, for ever",
         "starts one, which starts two again, for ever",
     ]
+
+
+@pytest.mark.parametrize(
+    ("step", "place", "said"),
+    [
+        ({"forEach": [1], "approval": {"timeout": 5}}, "steps.a.forEach", "does not go with approval"),
+        ({"forEach": [1], "wait": {"for": 5}}, "steps.a.forEach", "does not go with wait"),
+        ({"forEach": [1], "workflow": "other"}, "steps.a.workflow", "needs a context beside forEach"),
+        ({"workflow": "other", "context": "${item}"}, "steps.a.context", "this step has no forEach"),
+        (
+            {"targetUrl": "http://s/a", "compensate": {"task": "a.b", "targetUrl": "http://s/b"}},
+            "steps.a.compensate.task",
+            "does not go with targetUrl",
+        ),
+        (
+            {"targetUrl": "http://s/a", "compensate": {"task": "a.b", "args": ["${context.card}"]}},
+            "steps.a.compensate.args[0]",
+            "pass through Redis",
+        ),
+    ],
+)
+def test_what_an_item_or_an_undo_cannot_be_is_refused(step: Json, place: str, said: str) -> None:
+    """With what would be right."""
+    with pytest.raises(DefinitionError) as caught:
+        read_document({"type": "order", "sensitive": ["context.card"], "steps": {"a": step}})
+    assert [(fault.place, said in fault.message) for fault in caught.value.faults] == [(place, True)]

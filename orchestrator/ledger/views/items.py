@@ -8,8 +8,9 @@ from orchestrator.errors import Fault, FaultyInput, NotFound
 from orchestrator.expanding import MOST_ITEMS
 from orchestrator.jsontype import Json
 from orchestrator.ledger.book import Ledger
+from orchestrator.ledger.children import children_of
 from orchestrator.ledger.collecting import of_step
-from orchestrator.ledger.tables import steps
+from orchestrator.ledger.tables import steps, workflows
 from orchestrator.ledger.views.snapshot import check_exists, snapshot
 from orchestrator.ledger.views.workflow import item_counts
 from orchestrator.moments import iso, took_ms
@@ -18,7 +19,9 @@ from orchestrator.workflow import index_of, item_of, undo_of
 
 _SHOWN = [
     steps.c[name]
-    for name in "name status attempts item result error effect started_at completed_at wake_at waiting_for".split()
+    for name in (
+        "name status attempts item result error effect started_at completed_at wake_at waiting_for key_round".split()
+    )
 ]
 # Names of one length are in the order of the numbers in them.
 _PLACE = (func.length(steps.c.name), steps.c.name)
@@ -26,6 +29,7 @@ _ITEMS = select(*_SHOWN).where(of_step()).order_by(*_PLACE).limit(bindparam("lim
 _UNDOS = select(*(steps.c[name] for name in ("name", "status", "error"))).where(
     steps.c.workflow_id == bindparam("id"), steps.c.name.in_(bindparam("names", expanding=True))
 )
+_VERSION = select(workflows.c.version).where(workflows.c.id == bindparam("id"))
 _STEP = select(steps.c["items"]).where(steps.c.workflow_id == bindparam("id"), steps.c.name == bindparam("step"))
 
 
@@ -57,11 +61,14 @@ def items_page(
         shown, more = rows[:limit], len(rows) > limit
         names = [undo_of(row.name) for row in shown]
         undos = {row.name: row for row in connection.execute(_UNDOS, {"id": workflow_id, "names": names})}
+        version = connection.execute(_VERSION, {"id": workflow_id}).scalar_one()
+        definition = ledger.definitions.get(connection, version)
+        children = children_of(connection, workflow_id, definition, {row.name: row.key_round for row in shown})
     return {
         "workflowId": workflow_id,
         "step": step,
         "counts": item_counts(counts),
-        "items": [_line(row, undos.get(undo_of(row.name))) for row in shown],
+        "items": [_line(row, undos.get(undo_of(row.name))) | {"childId": children.get(row.name)} for row in shown],
         "nextCursor": str(index_of(shown[-1].name)) if more else None,
     }
 
