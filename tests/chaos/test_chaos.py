@@ -6,16 +6,19 @@ import pytest
 
 from tests.chaos.checking import check
 from tests.chaos.conducting import Plan, conduct
+from tests.chaos.disk import possible
+from tests.chaos.record import Record
 from tests.chaos.report import report
 
 EVERYWHERE = (
     *("kill-worker", "kill-claimed", "kill-settled", "flushall", "redis-restart", "messages", "broken-message"),
-    *("kill-started", "term-worker", "disk-full", "clock-jump"),
+    *("kill-started", "kill-foreign", "term-worker", "disk-full", "clock-jump"),
 )
 SHORT = [
-    Plan(11, "postgresql", 0.7, 2, (*EVERYWHERE, "postgres-cut", "postgres-restart"), calm=4, scale=0.3, rate=4),
-    Plan(12, "sqlite", 0.7, 2, (*EVERYWHERE, "sqlite-lock"), calm=4, scale=0.3, rate=4),
+    Plan(1000, "postgresql", 0.7, 2, (*EVERYWHERE, "postgres-cut", "postgres-restart"), calm=4, scale=0.3, rate=3),
+    Plan(248, "sqlite", 0.7, 2, (*EVERYWHERE, "sqlite-lock"), calm=4, scale=0.3, rate=3),
 ]
+"""Seeds that draw steps of every form, and early among the faults a full disk and (PostgreSQL) a clock that jumps."""
 
 
 @pytest.mark.slow
@@ -29,3 +32,15 @@ def test_whatever_dies_nothing_is_lost_stuck_doubled_or_left_undone(plan: Plan, 
     ended = {str(told.row["status"]) for told in record.workflows.values()}
     assert {"completed", "failed"} <= ended, "a proof in which nothing fails, or nothing ends well, proves little"
     assert sum(episode.met for episode in record.episodes) >= 5, [episode.name for episode in record.episodes]
+    assert possible() is not None or any("disk-full" in one.faults for one in record.episodes if one.met)
+    assert waited_for(record) >= {"callback", "poll", "approval", "timer", "child", "task", "items"}
+    assert record.said
+    assert record.decisions
+    assert record.heard
+
+
+def waited_for(record: Record) -> set[str]:
+    """What steps of any workflow waited for within an attempt."""
+    events = [event for told in record.workflows.values() for event in told.events]
+    expanded = {"items"} if any(event["type"] == "step.expanded" for event in events) else set()
+    return expanded | {event["details"]["waitingFor"] for event in events if event["type"] == "step.waiting"}
