@@ -9,7 +9,8 @@ import secrets
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, g, jsonify, redirect, request, session, url_for
+from flask import Blueprint, Flask, Request, Response, g, jsonify, redirect, request, session, url_for
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from werkzeug.exceptions import Forbidden
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -43,10 +44,21 @@ def guard(app: Flask, dashboard: Blueprint, settings: Settings) -> None:
         SESSION_COOKIE_SECURE=(settings.public_url or "").startswith("https:"),
         PERMANENT_SESSION_LIFETIME=LIFETIME,
     )
+    app.session_interface = _WhereSent()
     dashboard.before_request(_check)
     dashboard.app_context_processor(
         lambda: {"token": _token, "logged_in": lambda: _KEY in session, "named": _named, "may": may}
     )
+
+
+class _WhereSent(SecureCookieSessionInterface):
+    """A request that brings no cookie has an empty session: programs never bring one, and making keys has its cost."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """The session of who asks."""
+        if self.get_cookie_name(app) not in request.cookies:
+            return self.session_class()
+        return super().open_session(app, request)
 
 
 def _check() -> AnyResponse | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import JSON, Connection, bindparam, func, select
+from sqlalchemy import JSON, Connection, bindparam, func, or_, select
 
 from orchestrator.definition import Definition
 from orchestrator.jsontype import Json
@@ -45,7 +45,8 @@ class _Step(NamedTuple):
 
 
 _COLUMNS = [steps.c[name] for name in _Step._fields]
-_OWN_STEPS = steps.c.kind.in_([Kind.CALL.value, Kind.UNDO.value])
+# Not IN: its list would be put into the statement's text anew each time.
+_OWN_STEPS = or_(steps.c.kind == Kind.CALL.value, steps.c.kind == Kind.UNDO.value)
 _HEAD_ALONE = select(*_HEAD).where(workflows.c.id == bindparam("id"))
 _STEPS = select(*_COLUMNS).where(steps.c.workflow_id == bindparam("id"), _OWN_STEPS)
 
