@@ -1,7 +1,8 @@
-"""Group commit: what many threads want written at the same moment, written with one transaction.
+"""Group commit: what many threads want done at the same moment, done at once.
 
-One thread writes at a time. Who comes meanwhile waits for the next one, which writes for all that wait. Alone, a thread
-pays no delay for it; many pay for one round trip and one commit.
+One thread at a time does it. Who comes meanwhile waits for the next turn, which is for all that wait. Alone, a thread
+pays no delay for it; many pay for one round trip and one commit. Whoever is answered goes its way without a lock that
+the others want too, and the next turn begins before that.
 """
 
 import threading
@@ -21,47 +22,75 @@ class _Ticket(Generic[Wanted, Reply]):
         self.wanted = wanted
         self.replies: list[Reply] = []
         self.error: Exception | None = None
+        self.leads = False
+        self._called = threading.Lock()
+        self._called.acquire()
 
-    @property
-    def served(self) -> bool:
-        """Whether its thread can go on."""
-        return bool(self.replies) or self.error is not None
+    def wait(self) -> None:
+        """Until it is answered, or leads."""
+        self._called.acquire()
+
+    def call(self) -> None:
+        """End its wait."""
+        self._called.release()
 
 
 class Together(Generic[Wanted, Reply]):
-    """Has `write` called by one thread at a time, for up to `most` that wait; it answers each of them, in their order.
+    """Has `do` called by one thread at a time, for up to `most` that wait; it answers each of them, in their order.
 
-    Where it raises, each is written alone, so that one that cannot be written takes no other with it; but for
-    Unavailable, which all of them get.
+    Where it raises, it is called for each alone, so that one takes no other with it; but for Unavailable, which all of
+    them get.
     """
 
-    def __init__(self, write: Callable[[Sequence[Wanted]], Sequence[Reply]], most: int) -> None:
-        self._write = write
+    def __init__(self, do: Callable[[Sequence[Wanted]], Sequence[Reply]], most: int) -> None:
+        self._do = do
         self._most = most
         self._waiting: list[_Ticket[Wanted, Reply]] = []
-        self._desk = threading.Lock()
+        self._led = False
+        self._queue = threading.Lock()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for the next turn."""
+        return len(self._waiting)
 
     def __call__(self, wanted: Wanted) -> Reply:
-        """What came of it, once it is written; or what writing it raised."""
+        """What came of it, once it is done; or what doing it raised."""
         ticket = _Ticket[Wanted, Reply](wanted)
-        self._waiting.append(ticket)
-        with self._desk:
-            # The thread before may have written this with its own.
-            while not ticket.served:
-                self._serve(self._next())
+        with self._queue:
+            self._waiting.append(ticket)
+            ticket.leads, self._led = not self._led, True
+        if not ticket.leads:
+            ticket.wait()
+        if ticket.leads:
+            self._lead(ticket)
         if ticket.error is not None:
             raise ticket.error
         return ticket.replies[0]
 
-    def _next(self) -> list[_Ticket[Wanted, Reply]]:
-        """Those who wait longest. Others may join the end of the queue at any moment, nobody else leaves it."""
-        batch = self._waiting[: self._most]
-        del self._waiting[: len(batch)]
-        return batch
+    def _lead(self, own: _Ticket[Wanted, Reply]) -> None:
+        """A turn for those who wait longest, of whom this thread is the first; and the next one's turn begins."""
+        with self._queue:
+            batch = self._waiting[: self._most]
+            del self._waiting[: len(batch)]
+        try:
+            self._serve(batch)
+        finally:
+            self._hand_over()
+            for ticket in batch:
+                if ticket is not own:
+                    ticket.call()
+
+    def _hand_over(self) -> None:
+        with self._queue:
+            self._led = bool(self._waiting)
+            if self._led:
+                self._waiting[0].leads = True
+                self._waiting[0].call()
 
     def _serve(self, batch: Sequence[_Ticket[Wanted, Reply]]) -> None:
         try:
-            replies = self._write([ticket.wanted for ticket in batch])
+            replies = self._do([ticket.wanted for ticket in batch])
         except Exception as error:
             if len(batch) == 1 or isinstance(error, Unavailable):
                 for ticket in batch:
@@ -71,9 +100,9 @@ class Together(Generic[Wanted, Reply]):
                 self._serve([ticket])
             return
         except BaseException:
-            # This thread is told to end. The others have left the queue: nobody else would answer them.
+            # This thread is told to end. Nobody else would answer those who wait for it.
             for ticket in batch:
-                ticket.error = Unavailable("the thread that wrote was told to end")
+                ticket.error = Unavailable("the thread that did it for all was told to end")
             raise
         for ticket, reply in zip(batch, replies, strict=True):
             ticket.replies.append(reply)

@@ -44,7 +44,7 @@ def asked(book: Book, numbers: Sequence[int]) -> list[int | Exception]:
         first = pool.submit(ask, numbers[0])
         until(lambda: len(book.batches) == 1, "the first to be at the desk")
         others = [pool.submit(ask, number) for number in numbers[1:]]
-        until(lambda: len(together._waiting) == len(others), "the others to wait")
+        until(lambda: together.waiting == len(others), "the others to wait")
         book.go_on.set()
         return [first.result(10), *(other.result(10) for other in others)]
 
@@ -70,3 +70,45 @@ def test_where_nothing_can_be_written_nobody_tries_alone(numbers: list[int]) -> 
     book.refused = dict.fromkeys(numbers, away)
     assert asked(book, numbers) == [away] * len(numbers)
     assert len(book.batches) == 2
+
+
+def test_no_more_than_the_most_are_written_at_once_and_nobody_is_forgotten() -> None:
+    """Two hundred threads, five at a time."""
+    sizes: list[int] = []
+
+    def write(numbers: Sequence[int]) -> list[int]:
+        sizes.append(len(numbers))
+        return [number * 2 for number in numbers]
+
+    together = Together(write, 5)
+    with ThreadPoolExecutor(200) as pool:
+        assert list(pool.map(together, range(200))) == [number * 2 for number in range(200)]
+    assert sum(sizes) == 200
+    assert max(sizes) <= 5
+
+
+def test_a_thread_that_is_told_to_end_leaves_nobody_waiting() -> None:
+    """Those it was writing for are told that it failed; those that came later are written."""
+    book = Book()
+
+    def write(numbers: Sequence[int]) -> list[int]:
+        if len(numbers) > 1:
+            raise SystemExit
+        return book.write(numbers)
+
+    together = Together(write, 2)
+
+    def ask(number: int) -> int | str:
+        try:
+            return together(number)
+        except (Unavailable, SystemExit) as error:
+            return type(error).__name__
+
+    with ThreadPoolExecutor(5) as pool:
+        answers = [pool.submit(ask, 0)]
+        until(lambda: book.batches, "the first to be at the desk")
+        for number in range(1, 4):
+            answers.append(pool.submit(ask, number))
+            until(lambda number=number: together.waiting == number, "another one to wait")
+        book.go_on.set()
+        assert [answer.result(10) for answer in answers] == [0, "SystemExit", "Unavailable", 6]
