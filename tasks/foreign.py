@@ -69,7 +69,10 @@ class Foreign:
                 link_error=self._told("orchestrator.task_failed", (*place, materials.call.idempotent)),
             )
         except (KombuError, RedisError, OSError) as error:
-            return unsent(error, idempotent=materials.call.idempotent)
+            if never_arrived(error):
+                reason = StepError("connect", f"the task could not be sent: {error}"[:LONGEST_MESSAGE])
+                return Failed(reason, Effect.NONE, retryable=True)
+            # The connection that broke may have carried it: then it is done, and it is heard of. It is waited for.
         return parked(task_id, materials.timeout)
 
     def _told(self, name: str, place: tuple[Json, ...]) -> Json:
@@ -107,16 +110,8 @@ def parked(task_id: str, seconds: float) -> Parked:
     return Parked(Waiting.TASK, seconds=pause, memo={"id": task_id, "left": seconds - pause})
 
 
-def unsent(error: Exception, *, idempotent: bool) -> Failed:
-    """A task whose message Redis refused is not there; any other may have been sent all the same."""
-    reason = StepError("connect", f"the task could not be sent: {error}"[:LONGEST_MESSAGE])
-    if _never_arrived(error):
-        return Failed(reason, Effect.NONE, retryable=True)
-    return Failed(reason, Effect.UNKNOWN, retryable=idempotent)
-
-
-def _never_arrived(error: BaseException) -> bool:
-    """Whether Redis refused the message, or every connection that was tried. A broken one may have carried it."""
+def never_arrived(error: BaseException) -> bool:
+    """Whether Redis refused the message, or every connection that was tried."""
     causes: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None and cause not in causes:

@@ -9,8 +9,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import ResponseError
 
-from orchestrator.states import Effect
-from tasks.foreign import parked, unsent
+from tasks.foreign import never_arrived, parked
 
 
 @pytest.fixture
@@ -41,22 +40,15 @@ def error_of(port: int) -> OperationalError:
     return raised.value
 
 
-def test_what_nobody_took_was_not_done() -> None:
-    """No server is there; or one that is full."""
+def test_what_nobody_took_was_not_sent(breaking: int) -> None:
+    """No server is there, or one that is full. A connection that breaks may have carried the message."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         closed = taken.getsockname()[1]
     full = OperationalError("full")
     full.__cause__ = ResponseError("OOM command not allowed")
-    for error in (error_of(closed), full):
-        failed = unsent(error, idempotent=False)
-        assert (failed.effect, failed.retryable) == (Effect.NONE, True)
-
-
-def test_what_broke_off_may_have_been_sent(breaking: int) -> None:
-    """The task may be done: it is undone, and not sent again where it may not be done twice."""
-    error = error_of(breaking)
-    assert unsent(error, idempotent=False).effect is Effect.UNKNOWN
-    assert [unsent(error, idempotent=idempotent).retryable for idempotent in (True, False)] == [True, False]
+    assert never_arrived(error_of(closed))
+    assert never_arrived(full)
+    assert not never_arrived(error_of(breaking))
 
 
 def test_the_time_of_a_task_is_counted_down_without_a_clock() -> None:

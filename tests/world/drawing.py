@@ -10,6 +10,7 @@ from orchestrator.definition import (
     Approval,
     Call,
     Callback,
+    CeleryTask,
     Definition,
     ForEach,
     Poll,
@@ -57,6 +58,11 @@ def polls(every: float = 2.0, timeout: float = 25.0) -> dict[str, Any]:
     """The fields of a step whose service is asked how it stands."""
     done, failed = compile_expression("response.body.done == `true`"), compile_expression("response.body.not == `true`")
     return {"poll": Poll(done, failed, url=_SOMEWHERE, every=every, timeout=timeout)}
+
+
+def as_a_task(step: Step) -> Step:
+    """The step with a Celery task of somebody else's in place of its request."""
+    return replace(step, call=replace(step.call, task=CeleryTask("any", "theirs")))
 
 
 def fans_out(items: int, *, at_a_time: int = 2, tolerate: int = 0) -> dict[str, Any]:
@@ -155,6 +161,8 @@ def _any_step(dice: random.Random, name: str, after: tuple[str, ...], fallback: 
         return replace(step, **fans_out(items, at_a_time=at_a_time, tolerate=dice.choice([0, 0, 1, 2])))
     if dice.random() >= taste.parked:
         return step
+    if dice.random() < 0.15:
+        return as_a_task(step)
     fields = dice.choice([calls_back, calls_back, polls, asks_a_person, waits])()
     if "call" in fields:
         fields["compensate"] = None

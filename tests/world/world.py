@@ -157,7 +157,7 @@ class World:
         if isinstance(reply, Claimed):
             was = before[1][message.step].status
             self._check(was is StepStatus.PENDING, f"(4) {message.step} is called although it is {was}")
-            outcome = self._poll(reply.step) if before[1][message.step].under_way else self._call(reply.step)
+            outcome = self._ask(reply.step) if before[1][message.step].under_way else self._call(reply.step)
             flight = Flight(message, message.step, reply.attempt, worker, outcome, self.now + lasting)
             self.flights.append(flight)
             return flight
@@ -266,12 +266,13 @@ class World:
             beat = Heartbeat(WORKFLOW, promise.step, promise.attempt, promise.key_round)
             reply, _ = self._make([beat], f"heartbeat {promise.step} #{promise.attempt}")
             if reply is Answered.RECORDED and self.rows.steps[promise.step].status is StepStatus.WAITING:
-                promise.until = self._waited_for_until(self.rows.steps[promise.step])
+                own = self.definition.steps[promise.step]
+                assert own.callback is not None, "only to who calls back a heartbeat counts"
+                promise.until = self._waited_for_until(self.rows.steps[promise.step], own.callback.timeout)
 
-    def _waited_for_until(self, step: StepState) -> float:
+    def _waited_for_until(self, step: StepState, timeout: float) -> float:
         own = self.definition.steps[step.name]
-        assert own.callback is not None, "only who calls back is waited for"
-        until = self.now + own.callback.timeout
+        until = self.now + timeout
         return until if own.deadline is None else min(until, (step.trying_since or self.now) + own.deadline)
 
     def crash(self, flight: Flight, *, again: bool, noticed: bool = True) -> None:
@@ -363,6 +364,8 @@ class World:
                 return self._asked(step, own)
             case Waiting.CALLBACK | Waiting.POLL:
                 return self._accepted(step, own, key)
+            case Waiting.TASK:
+                return self._sent(step, own)
         answer = self.books.charge(step.name, key, self.weather(step.name))
         return judge(answer, success=None, result=None, idempotent=own.call.idempotent, now=self.now)
 
@@ -399,10 +402,31 @@ class World:
             if later.acts and first is not Behaviour.OK:
                 self.books.charge(step.name, key, Behaviour.OK)
             if own.callback is not None:
-                self._promise(step, later, at_once=first is not Behaviour.OK)
+                self._promise(step, own, later, at_once=first is not Behaviour.OK)
         elif isinstance(outcome, Failed) and outcome.effect is not Effect.NONE:
             self.books.unanswered.add(step.name)
         return outcome
+
+    def _sent(self, step: StepState, own: Step) -> Outcome:
+        """A task, which is begun while it is waited for or never; it may be lost, and it may raise whatever it did."""
+        self.books.unanswered.add(step.name)
+        if self.weather(step.name) is Behaviour.UNREACHABLE:
+            return Failed(StepError("connect", "it could not be sent"), Effect.NONE, retryable=True)
+        later = self.weather(step.name)
+        raised = Failed(StepError("task", "it raised"), Effect.UNKNOWN, retryable=own.call.idempotent)
+        if later.acts or later in (Behaviour.REFUSES, Behaviour.ERROR_BEFORE):
+            outcome: Ending = Completed(None) if later is Behaviour.OK else raised
+            told = Promise(step.name, Waiting.TASK, outcome, step.attempts, step.key_round, later.acts)
+            told.until = self._waited_for_until(step, own.call.timeout)
+            self.promises.append(told)
+        return Parked(Waiting.TASK, seconds=own.call.timeout)
+
+    def _ask(self, step: StepState) -> Outcome:
+        """How an attempt stands whose outcome comes later."""
+        own = self.definition.steps[step.name]
+        if own.task is None:
+            return self._poll(step)
+        return Failed(StepError("timeout", "nothing was heard of it"), Effect.UNKNOWN, retryable=own.call.idempotent)
 
     def _taken(self, answer: BookAnswer | NoAnswer, own: Step) -> Outcome:
         if own.callback is not None:
@@ -410,10 +434,11 @@ class World:
         outcome, _ = accepted_poll(answer, own, "http://services.example/step", now=self.now, scope={})
         return replace(outcome, memo={"asked": 0, "errors": 0}) if isinstance(outcome, Parked) else outcome
 
-    def _promise(self, step: StepState, later: Behaviour, *, at_once: bool) -> None:
+    def _promise(self, step: StepState, own: Step, later: Behaviour, *, at_once: bool) -> None:
+        assert own.callback is not None, "only who calls back promises to"
         if later.acts:
             done = Promise(step.name, Waiting.CALLBACK, Completed(None), step.attempts, step.key_round, not at_once)
-            done.until = self._waited_for_until(step)
+            done.until = self._waited_for_until(step, own.callback.timeout)
             self.promises.append(done)
         elif later in (Behaviour.REFUSES, Behaviour.ERROR_BEFORE):
             no = Failed(NOT_DONE, Effect.NONE, retryable=later is Behaviour.ERROR_BEFORE)
