@@ -18,13 +18,13 @@ from orchestrator.expressions import References
 from orchestrator.jsontype import Json, kind_of
 from orchestrator.judging import judge
 from orchestrator.ledger import Made
-from orchestrator.ledger.clerk import Clerk
+from orchestrator.ledger.clerk import Clerk, Went
 from orchestrator.ledger.limiting import Limiter
 from orchestrator.ledger.materials import Materials
 from orchestrator.ledger.presence import SILENCE, STEADY
 from orchestrator.limits import speaks_for
 from orchestrator.moves.claiming import Refusal
-from orchestrator.moves.move import Claim, Settle
+from orchestrator.moves.move import Proceed, Settle
 from orchestrator.moves.settling import NO_CALL, Settled
 from orchestrator.outcome import Answer, Expanded, Failed, NoAnswer, Outcome, Skipped, StepError
 from orchestrator.request import Surroundings, request_for, scope_of, shown
@@ -73,13 +73,23 @@ class Means(Protocol):
         """Who begins what is no request."""
 
 
+class Beside(Protocol):
+    """Who makes attempts beside the one at hand, in the same process."""
+
+    def room(self) -> int:
+        """How many steps may be kept now, the one that the asking thread goes on with included; 0: none at all."""
+
+    def run(self, job: Callable[[], object]) -> None:
+        """Have it done soon, in another thread."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bench:
     """What a worker process makes attempts with.
 
     `publish` sends messages and never raises for a broker that is away; `parked` is told that something waits;
-    `standing` knows whether the worker was taken for dead; `goes_on` says whether it may take a workflow's next step
-    without waiting for its message; `limiter` gives slots to steps that are limited.
+    `standing` knows whether the worker was taken for dead; `beside` makes the attempts of steps that were kept beside
+    another one; `limiter` gives slots to steps that are limited.
     """
 
     name: str
@@ -88,74 +98,81 @@ class Bench:
     around: Surroundings
     publish: Publish
     parked: Callable[[], None] = lambda: None
-    goes_on: Callable[[], bool] = lambda: True
+    beside: Beside | None = None
     standing: Standing = field(default_factory=lambda: Standing(SILENCE, STEADY))
     limiter: Limiter | None = None
     delegates: Sequence[Delegate] = ()
 
 
 @dataclass(slots=True)
-class Line:
-    """The steps that the canvas would bring next, one message each; the first `taken` need none any more."""
+class Canvas:
+    """What brought a step, and would bring what follows it.
 
-    steps: Sequence[str] = ()
-    taken: int = 0
+    `may_be_left`: its worker may keep what follows. `left`: it did, so that nothing more of the canvas is sent.
+    `last` is the step that was attempted last.
+    """
 
-    def next(self) -> str | None:
-        """The step that comes after those which were taken."""
-        return self.steps[self.taken] if self.taken < len(self.steps) else None
-
-    @property
-    def last(self) -> str | None:
-        """The last one that was taken."""
-        return self.steps[self.taken - 1] if self.taken else None
+    may_be_left: bool = False
+    left: bool = False
+    last: str = ""
 
 
-def attempt(bench: Bench, workflow_id: str, step: str, line: Line | None = None) -> Settled | Refusal:
+def attempt(bench: Bench, workflow_id: str, step: str, canvas: Canvas | None = None) -> Settled | Refusal:
     """Make one attempt of the step, if it may be made now; what follows from it is recorded and sent.
 
-    Then the same with the steps of the `line`, as far as each may be made at once. The reply is that of the last.
+    Then the same with what the worker keeps, one step after another here, others beside it. The reply is that of the
+    last attempt made here.
     """
-    line = line or Line()
+    canvas = canvas or Canvas()
     still_ours = bench.standing.from_now()
     taken = _taken(bench, workflow_id, step)
-    if not isinstance(taken.reply, Materials):
-        bench.publish(taken.publication)
-        return taken.reply or Refusal.UNKNOWN
-    materials = taken.reply
+    if isinstance(taken.reply, Materials):
+        return _carry_on(bench, taken.reply, still_ours, canvas)
+    bench.publish(taken.publication)
+    return taken.reply or Refusal.UNKNOWN
+
+
+def _carry_on(bench: Bench, materials: Materials, still_ours: Holds, canvas: Canvas) -> Settled:
+    """Attempt the step, which is claimed, and then what is kept."""
     while True:
+        canvas.last = materials.step.name
         outcome, called = _safely(bench, materials, still_ours)
         share = random.random()  # noqa: S311 - jitter, not a secret
-        settle = Settle(workflow_id, materials.step.name, materials.attempt, outcome, share, called)
+        settle = Settle(materials.workflow_id, canvas.last, materials.attempt, outcome, share, called)
         still_ours = bench.standing.from_now()
-        settled, following = _settle(bench, settle, line)
+        settled, kept = _settle(bench, settle, canvas)
         _give_back(bench, materials, outcome)
         if materials.parent is not None:
             bench.parked()  # where that was the last of its steps, the one that had started it is due
-        if following is None:
+        if not kept:
             return settled
-        line.taken += 1
-        materials = following
+        canvas.left = True
+        materials, *others = kept
+        for other in others:
+            _set_beside(bench, other, still_ours)
 
 
-def _settle(bench: Bench, settle: Settle, line: Line) -> tuple[Settled, Materials | None]:
-    """Record the outcome; take the next step of the line with the same commit, and give its materials, if that may be.
+def _set_beside(bench: Bench, materials: Materials, still_ours: Holds) -> None:
+    assert bench.beside is not None, "who has no room beside keeps no second step"
+    bench.beside.run(lambda: _carry_on(bench, materials, still_ours, Canvas(may_be_left=True)))
+
+
+def _settle(bench: Bench, settle: Settle, canvas: Canvas) -> tuple[Settled, Sequence[Materials]]:
+    """Record the outcome; keep what follows with the same commit, if that may be, and give its materials.
 
     The call was made: its outcome is worth waiting for a database that is away for a while.
     """
-    following = line.next() if bench.goes_on() else None
-    if following is None:
-        made, taken = bench.clerk.settle(settle, patience=SETTLE_PATIENCE), None
+    room = bench.beside.room() if canvas.may_be_left and bench.beside is not None else 0
+    if room:
+        proceeded = bench.clerk.proceed(Proceed(settle, bench.name, room), patience=SETTLE_PATIENCE)
+        went, publication = proceeded.reply or Went(Settled.LATE), proceeded.publication
     else:
-        claim = Claim(settle.workflow_id, following, bench.name)
-        made, taken = bench.clerk.proceed(settle, claim, patience=SETTLE_PATIENCE)
-    bench.publish(made.publication)
-    if taken is not None:
-        bench.publish(taken.publication)
-    if made.reply is Settled.PARKED:
+        made = bench.clerk.settle(settle, patience=SETTLE_PATIENCE)
+        went, publication = Went(made.reply or Settled.LATE), made.publication
+    bench.publish(publication)
+    if went.settled is Settled.PARKED:
         bench.parked()
-    settled = made.reply if made.reply is not None else Settled.LATE
-    return settled, taken.reply if taken is not None and isinstance(taken.reply, Materials) else None
+    return went.settled, went.kept
 
 
 def _taken(bench: Bench, workflow_id: str, step: str) -> Made[Materials | Refusal]:

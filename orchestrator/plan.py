@@ -63,6 +63,10 @@ class Fragment:
                     waiting.append(following)
         return tuple(sorted(after, key=self._place.__getitem__))
 
+    def next_to(self, step: str) -> tuple[str, ...]:
+        """The steps that the canvas brings once this one has ended, alone or together with others."""
+        return tuple(self._following[step])
+
     @cached_property
     def _following(self) -> Mapping[str, list[str]]:
         following: dict[str, list[str]] = {step: [] for step in self.steps}

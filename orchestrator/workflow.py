@@ -69,12 +69,14 @@ class Carrier(StrEnum):
     """Who brings a step's message once it is ready.
 
     `fragment`: the move that makes it ready publishes the fragment of the plan that it heads. `canvas`: a Celery chain
-    or chord brings it. `alone`: the move that makes it ready publishes it by itself, its canvas being gone.
+    or chord brings it. `alone`: the move that makes it ready publishes it by itself, its canvas being gone. `kept`: as
+    `alone`, because a worker kept it or what comes before it there; what comes after it learns that when it settles.
     """
 
     FRAGMENT = "fragment"
     CANVAS = "canvas"
     ALONE = "alone"
+    KEPT = "kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +284,7 @@ class Workflow:
         self._whole = False
         self._fragments: dict[tuple[str, ...], Fragment] = {}
         self._alone: dict[str, None] = {}
+        self._ready: dict[str, None] = {}
 
     @property
     def head_changed(self) -> bool:
@@ -348,6 +351,23 @@ class Workflow:
         """Append an event."""
         self.events.append(Event(event, step, details))
 
+    def made_ready(self, name: str) -> None:
+        """The step may be claimed from now on."""
+        self._ready[name] = None
+
+    @property
+    def ready(self) -> list[str]:
+        """The steps that the present move has made ready so far."""
+        return list(self._ready)
+
+    def withhold(self, names: Collection[str]) -> None:
+        """Send nothing for these steps, which were taken: neither alone nor the fragments that they head."""
+        for name in names:
+            self._alone.pop(name, None)
+        self._fragments = {
+            heads: fragment for heads, fragment in self._fragments.items() if not set(heads) & set(names)
+        }
+
     def publish_fragment(self, fragment: Fragment) -> None:
         """Have the fragment sent after the commit, once however many of its heads became ready."""
         self._fragments[fragment.heads] = fragment
@@ -360,12 +380,16 @@ class Workflow:
         """What is to be sent for the moves since the last time."""
         fragments, alone = tuple(self._fragments.values()), tuple(self._alone)
         taken = Publication(self.head.id, self.head.type, fragments, alone, self.head.priority)
-        self._fragments, self._alone = {}, {}
+        self._fragments, self._alone, self._ready = {}, {}, {}
         return taken
 
     def fans_out(self, step: StepState) -> bool:
         """Whether the row calls nothing itself: it becomes one row an item."""
         return not step.kind.of_item and self.definition.steps[step_of(step.name)].for_each is not None
+
+    def needs_slot(self, step: StepState) -> bool:
+        """Whether the row's call has to have a slot before it is made."""
+        return not self.fans_out(step) and self.limited(self.call_of(step))
 
     def call_of(self, step: StepState) -> Call:
         """The request that the row stands for."""

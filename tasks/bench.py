@@ -27,10 +27,10 @@ from orchestrator.settings import Settings
 from orchestrator.shares import Shares, threads_for
 from orchestrator.standing import Standing
 from tasks.app import app
+from tasks.beside import Beside
 from tasks.dispatch import Dispatch
 from tasks.folder import Folder
 from tasks.foreign import Foreign
-from tasks.going_on import may_go_on
 from tasks.heart import Heart
 from tasks.metering import count, serve
 from tasks.queue import RedisQueue
@@ -81,7 +81,8 @@ def _set_up() -> Held:
     limiter = Limiter(ledger, name, reconciler.hurry, shares)
     clerk = Clerk(ledger.on(Database(settings.database_url, pool_size=1, by_index=True)), shares)
     delegates = (Children(ledger, Folder(settings.definitions), publish), Foreign(app))
-    bench = Bench(name, clerk, caller, around, publish, reconciler.hurry, may_go_on, standing, limiter, delegates)
+    beside = Beside(settings.concurrency)
+    bench = Bench(name, clerk, caller, around, publish, reconciler.hurry, beside, standing, limiter, delegates)
     count(settings, ledger.database)
     traces.begin(settings)
     crowding = Crowding(ledger, shares, reconciler.hurry)

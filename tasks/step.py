@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from celery import Task
 from celery.exceptions import Ignore
 
-from orchestrator.attempt import Line, attempt
+from orchestrator.attempt import Canvas, attempt
 from orchestrator.errors import DefinitionError
 from orchestrator.jsontype import Json
 from orchestrator.moves.claiming import Refusal
@@ -28,7 +28,7 @@ NAME = "orchestrator.step"
 
 @app.task(name=NAME, bind=True, throws=(StepFailed,), ignore_result=True, shared=False)
 def step(self: Task, workflow_id: str, name: str) -> None:
-    """Attempt the step, and those that follow it in its chain, as far as they may be attempted at once.
+    """Attempt the step, and what follows it as far as this worker keeps it.
 
     Returns where its canvas may go on, raises StepFailed (an expected failure: no traceback) where the step has
     failed, and Ignore where this message had no effect or the step will be brought again by the ledger.
@@ -36,30 +36,24 @@ def step(self: Task, workflow_id: str, name: str) -> None:
     chain = self.request.chain or []
     # What is not urgent gives way between its steps: each goes back to the end of its queue.
     gives_way = self.request.delivery_info.get("routing_key") == queue_of(Priority.LOW)
-    line = Line([] if gives_way else _names(chain, workflow_id))
+    canvas = Canvas(may_be_left=not gives_way and not _is_counted(self.request.chord, chain))
     try:
         with held().shares.place():
-            reply = attempt(held().bench, workflow_id, name, line)
+            reply = attempt(held().bench, workflow_id, name, canvas)
     except DefinitionError as error:
         log.warning("%s of workflow %s is left to a worker of a newer release: %s", name, workflow_id, error)
         raise Ignore from error
-    # Celery brings what is left of the chain, its last entry first.
-    del chain[len(chain) - line.taken :]
+    if canvas.left:
+        chain.clear()  # what Celery would bring next is on its way, or the ledger brings it
     match reply:
         case Settled.COMPLETED | Settled.SKIPPED | Settled.TOLERATED | Refusal.PASSED:
             return
         case Settled.FAILED:
-            raise StepFailed(f"{line.last or name} failed: see workflow {workflow_id}")
+            raise StepFailed(f"{canvas.last or name} failed: see workflow {workflow_id}")
         case _:
             raise Ignore
 
 
-def _names(chain: Sequence[Mapping[str, Json]], workflow_id: str) -> list[str]:
-    """The steps that follow one by one, up to the first group or chord."""
-    names = []
-    for signature in reversed(chain):
-        # What a chord counts must return to it.
-        if signature["task"] != NAME or "chord" in signature["options"] or signature["args"][0] != workflow_id:
-            break
-        names.append(str(signature["args"][1]))
-    return names
+def _is_counted(chord: Json, chain: Sequence[Mapping[str, Mapping[str, Json]]]) -> bool:
+    """Whether a chord counts the step, or the last one of its chain: that must return to it."""
+    return chord is not None or any("chord" in signature["options"] for signature in chain)

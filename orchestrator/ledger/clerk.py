@@ -20,7 +20,7 @@ from orchestrator.ledger.materials import Gathering, Materials
 from orchestrator.ledger.scopes import Key, ReadSteps
 from orchestrator.moves.claiming import Claimed, Refusal
 from orchestrator.moves.move import Claim, Proceed, Proceeded, Settle
-from orchestrator.moves.settling import GOES_ON, Settled
+from orchestrator.moves.settling import Settled
 from orchestrator.shares import Shares
 from orchestrator.workflow import Publication
 
@@ -40,10 +40,10 @@ Worked = Claim | Settle | Proceed
 
 @dataclass(frozen=True, slots=True)
 class Went:
-    """What came of a `Proceed`: a step that was taken comes with its materials."""
+    """What came of a `Proceed`: the steps that were kept come with their materials."""
 
     settled: Settled
-    taken: Materials | Refusal | None
+    kept: Sequence[Materials] = ()
 
 
 Answered = Made[Materials | Refusal | Settled | Went]
@@ -97,37 +97,25 @@ class Clerk:
             self._let_go((move.workflow_id, move.step))
         return Made(made.reply if isinstance(made.reply, Settled) else Settled.LATE, made.publication)
 
-    def proceed(
-        self, settle: Settle, claim: Claim, *, patience: float
-    ) -> tuple[Made[Settled], Made[Materials | Refusal] | None]:
-        """Record an outcome and take the next step with one commit; None where nothing follows.
+    def proceed(self, move: Proceed, *, patience: float) -> Made[Went]:
+        """Record an outcome and keep what follows from it, with one commit; patient as `settle`.
 
-        While the database is away this is as `settle`, and then as a claim that is made again.
+        A commit whose answer was lost may have given the worker steps: those that no thread holds come with the next.
         """
         try:
-            made = self._make(Proceed(settle, claim))
-        except Unavailable:
-            return self._proceed_patiently(replace(settle, again=True), replace(claim, again=True), patience)
+            made = _patiently(lambda: self._make(move), lambda: self._proceed_again(move), patience)
         finally:
-            self._let_go((settle.workflow_id, settle.step))
-        went = made.reply
-        if not isinstance(went, Went):
-            return Made(Settled.LATE, made.publication), None
-        settled = Made(went.settled, made.publication)
-        return settled, None if went.taken is None else Made(went.taken, Publication(claim.workflow_id, ""))
+            self._let_go((move.workflow_id, move.settle.step))
+        return Made(made.reply if isinstance(made.reply, Went) else Went(Settled.LATE), made.publication)
 
-    def _proceed_patiently(
-        self, settle: Settle, claim: Claim, patience: float
-    ) -> tuple[Made[Settled], Made[Materials | Refusal] | None]:
-        settled = self.settle(settle, patience=patience)
-        if settled.reply not in GOES_ON:
-            return settled, None
-        try:
-            taken = self._claim_again(claim, time.monotonic() + CLAIM_PATIENCE)
-        except Unavailable:
-            return settled, None
-        reply = taken.reply if isinstance(taken.reply, Materials | Refusal) else Refusal.UNKNOWN
-        return settled, Made(reply, taken.publication)
+    def _proceed_again(self, move: Proceed) -> Answered:
+        """Alone, so that no other thread is given meanwhile what seems to be in nobody's hands."""
+        with self._desk:
+            held = frozenset(step for workflow_id, step in self._in_hand if workflow_id == move.workflow_id)
+            again = replace(move, settle=replace(move.settle, again=True), held=held)
+            [made] = make_together(self._ledger, [again])
+            self._hand_out([again], [made])
+            return made
 
     def _claim_again(self, move: Claim, until: float) -> Answered:
         """Alone, so that two threads with a message each are not both given what one of them had been given."""
@@ -192,12 +180,15 @@ class Clerk:
 
     def _hand_out(self, moves: Sequence[Worked], made: Sequence[Answered]) -> None:
         for move, answer in zip(moves, made, strict=True):
-            taken = answer.reply.taken if isinstance(answer.reply, Went) else answer.reply
-            if isinstance(taken, Materials):
-                key = (move.workflow_id, taken.step.name)
-                self._in_hand.add(key)
-                if self._shares is not None:
-                    self._shares.take(key, taken.call)
+            given = answer.reply.kept if isinstance(answer.reply, Went) else [answer.reply]
+            for one in given:
+                if isinstance(one, Materials):
+                    self._take((move.workflow_id, one.step.name), one)
+
+    def _take(self, key: Key, materials: Materials) -> None:
+        self._in_hand.add(key)
+        if self._shares is not None:
+            self._shares.take(key, materials.call)
 
     def _let_go(self, key: Key) -> None:
         self._in_hand.discard(key)
@@ -225,32 +216,29 @@ def make_together(ledger: Ledger, moves: Sequence[Worked]) -> list[Answered]:
     claims = any(not isinstance(move, Settle) for move in moves)
     with ledger.database.transaction() as connection:
         made, workflows = ledger.make_in(connection, moves, context=claims)
-        gatherings = {
-            place: Gathering(workflows[move.workflow_id], claimed)
-            for place, (move, one) in enumerate(zip(moves, made, strict=True))
-            if (claimed := _claimed(one.reply)) is not None
-        }
-        read = ReadSteps(connection, {key for gathering in gatherings.values() for key in gathering.keys})
+        gatherings = [
+            [Gathering(workflows[one.publication.workflow_id], claimed) for claimed in _claimed(one.reply)]
+            for one in made
+        ]
+        read = ReadSteps(connection, {key for some in gatherings for gathering in some for key in gathering.keys})
         answers: list[Answered] = [
-            Made(
-                _with_materials(one.reply, gatherings[place].with_steps(read) if place in gatherings else None),
-                one.publication,
-            )
-            for place, one in enumerate(made)
+            Made(_with_materials(one.reply, [gathering.with_steps(read) for gathering in some]), one.publication)
+            for one, some in zip(made, gatherings, strict=True)
         ]
     log_all(workflows)
     return answers
 
 
-def _claimed(reply: Claimed | Refusal | Settled | Proceeded | None) -> Claimed | None:
-    taken = reply.taken if isinstance(reply, Proceeded) else reply
-    return taken if isinstance(taken, Claimed) else None
+def _claimed(reply: Claimed | Refusal | Settled | Proceeded | None) -> Sequence[Claimed]:
+    if isinstance(reply, Proceeded):
+        return reply.kept
+    return [reply] if isinstance(reply, Claimed) else []
 
 
 def _with_materials(
-    reply: Claimed | Refusal | Settled | Proceeded | None, materials: Materials | None
+    reply: Claimed | Refusal | Settled | Proceeded | None, materials: Sequence[Materials]
 ) -> Materials | Refusal | Settled | Went | None:
     """The reply, with the materials in place of what was claimed."""
     if isinstance(reply, Proceeded):
-        return Went(reply.settled, reply.taken if isinstance(reply.taken, Refusal) else materials)
-    return materials if isinstance(reply, Claimed) else reply
+        return Went(reply.settled, materials)
+    return materials[0] if isinstance(reply, Claimed) else reply

@@ -33,6 +33,7 @@ def make_ready(workflow: Workflow, step: StepState, now: float) -> None:
         return
     step.wake_at = now + GRACE
     step.sent_at = now
+    workflow.made_ready(step.name)
     fragment = workflow.definition.plan.headed_by(step.name) if step.carrier is Carrier.FRAGMENT else None
     if fragment is not None:
         workflow.publish_fragment(fragment)
@@ -57,6 +58,8 @@ def pass_on(workflow: Workflow, settled: StepState, now: float) -> None:
         for name in successors:
             successor = workflow.change(name)
             _count(workflow, successor, step)
+            if step.carrier is Carrier.KEPT and _together(workflow, step, successor):
+                hand_down(successor)
             if _decide(workflow, successor, now):
                 queue.append(successor)
     if workflow.head.failing and workflow.head.status is WorkflowStatus.RUNNING:
@@ -140,6 +143,17 @@ def count_down(workflow: Workflow, name: str, now: float) -> None:
         make_ready(workflow, step, now)
 
 
+def _together(workflow: Workflow, step: StepState, successor: StepState) -> bool:
+    plan = workflow.definition.plan
+    return plan.fragment_of(step.name) is plan.fragment_of(successor.name)
+
+
+def hand_down(step: StepState) -> None:
+    """No canvas brings the step: what comes before it there was kept."""
+    if step.carrier is Carrier.CANVAS:
+        step.carrier = Carrier.KEPT
+
+
 def complete_if_done(workflow: Workflow, now: float) -> None:
     """End the workflow if this was its last step."""
     head = workflow.head
@@ -163,5 +177,5 @@ def leave_canvas(workflow: Workflow, step: StepState) -> None:
         workflow.load(rest)
     for name in rest:
         later = workflow.step(name)
-        if later.carrier is Carrier.CANVAS and not later.settled:
+        if later.carrier in (Carrier.CANVAS, Carrier.KEPT) and not later.settled:
             workflow.change(name).carrier = Carrier.ALONE

@@ -1,6 +1,6 @@
 """A move as a value: what the ledger applies to a workflow under its lock, many of them in one transaction."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -8,6 +8,7 @@ from orchestrator.definition import Definition
 from orchestrator.jsontype import Json
 from orchestrator.moves.claiming import Claimed, Refusal, claim
 from orchestrator.moves.controlling import cancel, pause, resume, retry, take_back
+from orchestrator.moves.keeping import keep, kept_before
 from orchestrator.moves.looking import expire, look
 from orchestrator.moves.settling import GOES_ON, Ended, Settled, settle
 from orchestrator.outcome import Outcome
@@ -77,32 +78,40 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Proceeded:
-    """How the attempt was settled, and what came of the claim; None where the canvas does not go on."""
+    """How the attempt was settled, and the steps that were kept: the worker's from now on."""
 
     settled: Settled
-    taken: Claimed | Refusal | None
+    kept: Sequence[Claimed] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Proceed:
-    """An outcome is recorded, and the same worker takes the step that the canvas would bring next, if it may."""
+    """An outcome is recorded, and `worker` keeps what follows from it, if it has room for all of it.
+
+    Not for a step whose canvas must hear of its end, as a chord that counts it. Where the outcome is recorded `again`,
+    `held` are the steps of the workflow that are known to be in the worker's hands.
+    """
 
     settle: Settle
-    claim: Claim
+    worker: str
+    room: int
+    held: frozenset[str] = frozenset()
 
     @property
     def workflow_id(self) -> str:
-        """Of both."""
+        """Whose step has ended."""
         return self.settle.workflow_id
 
     def touches(self, definition: Definition) -> Collection[str]:
-        """What both touch."""
-        return (*self.settle.touches(definition), *self.claim.touches(definition))
+        """What the outcome touches: that is also all that it can let go on."""
+        return self.settle.touches(definition)
 
     def make(self, workflow: Workflow, now: float) -> Proceeded:
         """One after the other, at one time."""
         settled = self.settle.make(workflow, now)
-        return Proceeded(settled, self.claim.make(workflow, now) if settled in GOES_ON else None)
+        before = kept_before(workflow, self.worker, self.held, now) if self.settle.again else []
+        kept = keep(workflow, self.settle.step, self.worker, self.room, now) if settled in GOES_ON else []
+        return Proceeded(settled, [*before, *kept])
 
 
 @dataclass(frozen=True, slots=True)

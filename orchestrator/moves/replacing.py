@@ -5,10 +5,10 @@ Such an undo counts as one more thing that the workflow has to settle before it 
 
 from collections.abc import Sequence
 
-from orchestrator.moves.advancing import count_down, leave_canvas, make_ready, pass_on
+from orchestrator.moves.advancing import count_down, hand_down, leave_canvas, make_ready, pass_on
 from orchestrator.moves.undoing import finish, must_be_undone
 from orchestrator.states import WorkflowStatus
-from orchestrator.workflow import Kind, StepState, Workflow, undo_of, undone_by
+from orchestrator.workflow import Carrier, Kind, StepState, Workflow, undo_of, undone_by
 
 
 def call_fallback(workflow: Workflow, step: StepState, fallback: str, now: float) -> None:
@@ -46,6 +46,8 @@ def after_undo(workflow: Workflow, undo: StepState, now: float) -> None:
     on_the_way = head.status is not WorkflowStatus.COMPENSATING
     head.unsettled -= 1
     for name in undo.following or ():
+        if undo.carrier is Carrier.KEPT:
+            hand_down(workflow.change(name))
         count_down(workflow, name, now)
     if (on_the_way or head.draining > 0) and not undo.following:
         # Also while the workflow only waits for what is in flight: where nothing else is undone, it may be retried.

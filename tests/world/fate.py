@@ -78,7 +78,7 @@ def undisturbed(world: World, dice: random.Random) -> None:
         if wakes_at is None or (settles_at is not None and settles_at <= wakes_at):
             flight = min(world.flights, key=lambda flight: flight.ends_at)
             world.now = flight.ends_at
-            world.settle(flight)
+            world.proceed(flight, room=dice.choice([0, 1, 2, 16]), lasting=lambda: dice.uniform(0.1, 9.0))
             continue
         world.now = max(world.now, wakes_at)
         for name in world.due():
@@ -160,7 +160,7 @@ def _something(world: World, dice: random.Random) -> None:
         flight = dice.choice(world.flights)
         possible += [
             (30, lambda: world.settle(flight)),
-            (15, lambda: world.proceed(flight)),
+            (15, lambda: world.proceed(flight, room=dice.choice([1, 2, 16]), again=dice.random() < 0.2)),
             (2, lambda: world.settle(flight, again=True)),
             (2, lambda: world.settle(flight, publish=False)),
             (2, lambda: world.crash(flight, again=dice.random() < 0.5, noticed=dice.random() < 0.7)),

@@ -13,7 +13,7 @@ from orchestrator.judging import judge
 from orchestrator.moves.answering import Answer, Answered, Heartbeat
 from orchestrator.moves.claiming import Claimed, Refusal, claim
 from orchestrator.moves.limiting import hold_back
-from orchestrator.moves.move import Claim, Control, Look, Move, Proceed, Proceeded, Settle
+from orchestrator.moves.move import Control, Look, Move, Proceed, Proceeded, Settle
 from orchestrator.moves.settling import Settled
 from orchestrator.outcome import Answer as BookAnswer
 from orchestrator.outcome import (
@@ -28,7 +28,6 @@ from orchestrator.outcome import (
     Skipped,
     StepError,
 )
-from orchestrator.shape import Single
 from orchestrator.states import Effect, StepStatus, Waiting
 from orchestrator.testkit.broker import Broker, Message
 from orchestrator.testkit.rows import WORKFLOW, Rows
@@ -180,24 +179,38 @@ class World:
             self.repeat(flight, reply)
         return reply
 
-    def proceed(self, flight: Flight) -> None:
-        """The worker records the outcome and takes the next link of its chain with it, if there is one and it may."""
-        following = flight.message.then[0] if flight.message.then else None
-        if not isinstance(following, Single):
+    def proceed(
+        self, flight: Flight, *, room: int = 16, again: bool = False, lasting: Callable[[], float] = lambda: 0.0
+    ) -> None:
+        """The worker records the outcome and keeps what follows, where it may leave the canvas and has the room.
+
+        `again`: the answer to that commit was lost, and it is made once more. `lasting`: seconds that each call takes.
+        """
+        if flight.message.branch is not None or not room:
             self.settle(flight)
             return
         self.flights.remove(flight)
         settle = Settle(WORKFLOW, flight.step, flight.attempt, flight.outcome, 0.5)
-        move = Proceed(settle, Claim(WORKFLOW, following.step, flight.worker))
-        reply, publication = self._make([move], f"proceed {flight.step} #{flight.attempt} to {following.step}")
+        move = Proceed(settle, flight.worker, room)
+        what = f"proceed from {flight.step} #{flight.attempt}"
+        reply, publication = self._make([move], what)
         assert isinstance(reply, Proceeded)
-        self.tell(f"  {reply.settled}")
+        if again:
+            first = {one.step.name for one in reply.kept}
+            held = frozenset(other.step for other in self.flights if other.worker == flight.worker)
+            move = replace(move, settle=replace(settle, again=True), held=held)
+            reply, publication = self._make([move], f"{what} again")
+            assert isinstance(reply, Proceeded)
+            second = [one.step.name for one in reply.kept]
+            self._check(first <= set(second), f"of {first}, kept by a commit whose answer was lost, some are lost")
+            self._check(not held & set(second), f"of {second} some are in another thread's hands")
+        self.tell(f"  {reply.settled}, kept: {', '.join(one.step.name for one in reply.kept) or 'nothing'}")
         self.broker.publish(publication)
-        if isinstance(taken := reply.taken, Claimed):
-            rest = Message(following.step, flight.message.then[1:], flight.message.branch)
-            outcome = self._call(taken.step)
-            self.flights.append(Flight(rest, following.step, taken.attempt, flight.worker, outcome, self.now))
-        elif reply.settled in _GOES_ON:
+        for kept in reply.kept:
+            name, outcome = kept.step.name, self._call(kept.step)
+            ends_at = self.now + lasting()
+            self.flights.append(Flight(Message(name), name, kept.attempt, flight.worker, outcome, ends_at))
+        if not reply.kept and reply.settled in _GOES_ON:
             self.broker.returned(flight.message)
 
     def repeat(self, flight: Flight, first: Settled) -> None:

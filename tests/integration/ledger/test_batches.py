@@ -8,10 +8,11 @@ from sqlalchemy import Connection
 from orchestrator.errors import Unavailable
 from orchestrator.ledger import Ledger
 from orchestrator.ledger.book import Made, Reply
-from orchestrator.ledger.clerk import Clerk, make_together
+from orchestrator.ledger.clerk import Clerk, Went, make_together
 from orchestrator.ledger.engine import Database
+from orchestrator.ledger.materials import Materials
 from orchestrator.ledger.tables import steps
-from orchestrator.moves.move import Claim, Move, Settle
+from orchestrator.moves.move import Claim, Move, Proceed, Settle
 from orchestrator.moves.settling import Settled
 from orchestrator.states import StepStatus
 from orchestrator.workflow import Workflow
@@ -79,3 +80,36 @@ def test_a_thread_that_is_told_to_end_leaves_nobody_waiting(play: Play) -> None:
         thread.join(10)
     assert sorted(ended) == ["claimed", "claimed", "ended"]
     assert clerk.claim(play.start(), "only", "worker-1").reply is not None
+
+
+class Forgetful(Ledger):
+    """Every other commit goes through, and the answer to it is lost."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.commits = 0
+
+    def make_in(
+        self, connection: Connection, moves: Sequence[Move[Reply]], *, context: bool = False
+    ) -> tuple[list[Made[Reply]], dict[str, Workflow]]:
+        """The caller's commit is empty then."""
+        made = super().make_in(connection, moves, context=context)
+        self.commits += 1
+        if self.commits % 2 == 0:
+            connection.commit()
+            raise Unavailable("the answer was lost")
+        return made
+
+
+def test_what_was_kept_by_a_commit_whose_answer_was_lost_is_kept_once(play: Play) -> None:
+    """The outcome is recorded once more; the steps that nobody holds come with it, each to one thread."""
+    ledger = Forgetful(play.ledger.database)
+    clerk = Clerk(ledger)
+    workflow_id = play.start({"a": {"next": ["b", "c"]}, "b": {"next": ["d"]}, "c": {"next": ["d"]}, "d": {}})
+    assert isinstance(clerk.claim(workflow_id, "a", "worker-1").reply, Materials)
+    went = clerk.proceed(Proceed(Settle(workflow_id, "a", 1, DONE, 0.5), "worker-1", 16), patience=5).reply
+    assert went is not None
+    assert sorted(materials.step.name for materials in went.kept) == ["b", "c"]
+    assert play.events(workflow_id).count("step.started") == 3
+    went = clerk.proceed(Proceed(Settle(workflow_id, "b", 1, DONE, 0.5), "worker-1", 16), patience=5).reply
+    assert went == Went(Settled.COMPLETED, [])  # c is in its thread's hands
