@@ -55,6 +55,24 @@ def test_a_worker_killed_in_mid_call_is_replaced_and_its_step_called_again_with_
     assert [event["type"] for event in own.events(workflow)].count("step.lost") == 1
 
 
+def test_a_worker_that_is_told_to_stop_ends_the_branches_that_it_kept(own: Installation, services: Services) -> None:
+    """Both calls end and are recorded; what follows is another worker's, at once."""
+    services.answer(charge=Reply(delay=2), provision=Reply(delay=2.5))
+    steps = {
+        "validate": {"next": ["charge", "provision"]},
+        "charge": {"next": ["mail"]},
+        "provision": {"next": ["mail"]},
+    }
+    workflow = own.start(definition(services.url, {**steps, "mail": {}}))
+    until(lambda: services.reached("charge") and services.reached("provision"), 10, "both branches to be called")
+    os.kill(own.workers[0].pid, signal.SIGTERM)
+    assert own.workers[0].wait(15) == 0
+    own.add_worker()
+    assert own.wait(workflow, seconds=30)["status"] == "completed"
+    assert sorted(services.called()) == ["charge", "mail", "provision", "validate"]
+    assert not {"step.lost", "step.late"} & {event["type"] for event in own.events(workflow)}
+
+
 def test_an_emptied_redis_loses_no_workflow(own: Installation, services: Services) -> None:
     """FLUSHALL while messages are queued: what is in SQL is enough."""
     services.answer(payment=Reply(delay=0.5))
