@@ -21,8 +21,8 @@ MEANINGS = {
     "PUBLIC_URL": "Where services, and people who are notified, reach the web process.",
     "NOTIFY": "Where ops are told: Apprise's URLs or webhooks, separated by commas or spaces.",
     "ALLOW_HOSTS": "Hosts, addresses or networks that steps may call although they are loopback or private.",
-    "CONCURRENCY": "Calls at once in one worker process; a tenth more while slow calls hold most of these up, and up to as many "
-    "again for branches that it goes on with beside one another.",
+    "CONCURRENCY": "Calls at once in one worker process; a tenth more while slow calls hold most of these up, and "
+    "up to as many again for branches that it goes on with beside one another.",
     "PROCESSES": "Worker processes of one host.",
     "MAX_ANSWER_BYTES": "The longest answer of a service that is kept, in bytes.",
     "LOG_LEVEL": "`DEBUG`, `INFO`, `WARNING` or `ERROR`.",

@@ -235,15 +235,15 @@ OTHERS = (
             advancing.leave_canvas, "if step.carrier is Carrier.ALONE:", "if True:"
         ),
         "what follows a step that was kept is brought by nobody": Bug(
-        advancing.pass_on, "if step.carrier is Carrier.KEPT and _together(workflow, step, successor):", "if False:"
-    ),
-    "a step that was kept without a message is given to two threads": Bug(
-        keeping.kept_before, "and step.name not in held", ""
-    ),
-    "a step that was kept is lost with the answer to its commit": Bug(
-        keeping.kept_before, "step.worker == worker", "step.worker is None"
-    ),
-    "a resumed workflow is not sent again": Bug(controlling.go_on, "and is_ready(workflow, step):", "and False:"),
+            advancing.pass_on, "if step.carrier is Carrier.KEPT and _together(workflow, step, successor):", "if False:"
+        ),
+        "a step that was kept without a message is given to two threads": Bug(
+            keeping.kept_before, "and step.name not in held", ""
+        ),
+        "a step that was kept is lost with the answer to its commit": Bug(
+            keeping.kept_before, "step.worker == worker", "step.worker is None"
+        ),
+        "a resumed workflow is not sent again": Bug(controlling.go_on, "and is_ready(workflow, step):", "and False:"),
         "retry does the completed ones again": Bug(
             controlling._reset,
             "if step.effect is Effect.NONE:",
