@@ -4,16 +4,17 @@ jsonschema's own messages repeat what was sent, card numbers included; these say
 """
 
 import json
-import re
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
 
 from orchestrator.errors import Fault
 from orchestrator.jsontype import Json
+from orchestrator.patterns import matches
 
 MOST_FAULTS = 100
 
@@ -53,6 +54,45 @@ _WANTED = {
 }
 
 
+def _pattern(_: Json, pattern: str, instance: Json, __: Json) -> Iterator[ValidationError]:
+    if isinstance(instance, str) and not matches(pattern, instance):
+        yield ValidationError("pattern")
+
+
+def _pattern_properties(validator: Json, patterns: Json, instance: Json, _: Json) -> Iterator[ValidationError]:
+    for pattern, below in patterns.items() if isinstance(instance, dict) else ():
+        for name, value in instance.items():
+            if matches(pattern, name):
+                yield from validator.descend(value, below, path=name, schema_path=pattern)
+
+
+def _additional_properties(validator: Json, wanted: Json, instance: Json, schema: Json) -> Iterator[ValidationError]:
+    if not isinstance(instance, dict):
+        return
+    patterns = schema.get("patternProperties", {})
+    surplus = [
+        name
+        for name in instance
+        if name not in schema.get("properties", {}) and not any(matches(pattern, name) for pattern in patterns)
+    ]
+    if isinstance(wanted, dict):
+        for name in surplus:
+            yield from validator.descend(instance[name], wanted, path=name)
+    elif wanted is False and surplus:
+        yield ValidationError("additionalProperties")
+
+
+# jsonschema's own use Python's regular expressions, which may take for ever.
+_Validator = extend(  # type: ignore[no-untyped-call]  # its annotations leave it out
+    Draft202012Validator,
+    {
+        "pattern": _pattern,
+        "patternProperties": _pattern_properties,
+        "additionalProperties": _additional_properties,
+    },
+)
+
+
 def faults_in(context: Json, schema: Json) -> list[Fault]:
     """What keeps the context from fitting the schema (one that `orchestrator.reading` has let through), by place."""
     try:
@@ -79,7 +119,8 @@ class _Itself:
 @lru_cache(maxsize=256)
 def _validator(of: _Itself) -> Draft202012Validator:
     """To make one costs half of what a check of a small context does."""
-    return Draft202012Validator(of.schema)
+    made: Draft202012Validator = _Validator(of.schema)
+    return made
 
 
 def _faults(error: ValidationError) -> Iterator[Fault]:
@@ -98,7 +139,7 @@ def _surplus(schema: Json, instance: Json, place: str) -> Iterator[Fault]:
     patterns = schema.get("patternProperties", {})
     hint = f"; there are {_shown(', '.join(sorted(known)))}" if known else ""
     for name in instance:
-        if name not in known and not any(re.search(pattern, name) for pattern in patterns):
+        if name not in known and not any(matches(pattern, name) for pattern in patterns):
             yield Fault(_below(place, name), f"is not known here{hint}")
 
 

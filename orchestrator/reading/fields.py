@@ -261,7 +261,11 @@ DEFINITION = Group(
             Text("a path such as /api/subscribe", _ENTRY, 200),
         ),
         "description": Field("What the workflow does, for people.", Text()),
-        "input": Field("The JSON Schema of the context. A start that does not fit is refused.", InputSchema()),
+        "input": Field(
+            "The JSON Schema of the context. A start that does not fit is refused. Patterns are those of RE2: no "
+            "lookaround, no backreferences.",
+            InputSchema(),
+        ),
         "sensitive": Field(
             "Parts of the context that are masked, and sent only to steps that name them.", ContextPaths()
         ),

@@ -8,6 +8,7 @@ from jsonschema import Draft202012Validator
 
 from orchestrator.graph import CycleError, Graph
 from orchestrator.jsontype import Json
+from orchestrator.patterns import check_pattern
 from orchestrator.reading.kinds import Kind, shown
 from orchestrator.reading.place import Path, Place
 
@@ -58,6 +59,7 @@ class InputSchema(Kind):
             _check_references(schemas, at)
             for path, schema in schemas.items():
                 _check_patterns(schema, _below(at, path))
+            _check_unevaluated(schemas, at)
         return value
 
 
@@ -131,9 +133,17 @@ def _check_patterns(schema: dict[str, Json], at: Place) -> None:
     }
     for path, pattern in patterns.items():
         try:
-            re.compile(pattern or "")
-        except (re.error, OverflowError, RecursionError) as error:
-            _below(at, path).fault(f"is no regular expression: {error}")
+            check_pattern(pattern or "")
+        except ValueError as error:
+            _below(at, path).fault(f"is no regular expression (of RE2, which has no lookaround): {error}")
+
+
+def _check_unevaluated(schemas: dict[Path, dict[str, Json]], at: Place) -> None:
+    """jsonschema matches names for it with Python's regular expressions, which need not come to an end."""
+    if any("patternProperties" in schema for schema in schemas.values()):
+        for path, schema in schemas.items():
+            if "unevaluatedProperties" in schema:
+                (_below(at, path) / "unevaluatedProperties").fault("is not supported beside patternProperties")
 
 
 def _below(at: Place, path: Path) -> Place:

@@ -35,6 +35,7 @@ PART = st.fixed_dictionaries(
         "dependentRequired": st.just({"a": ["c"]}),
         "contains": st.just({"type": "string"}),
         "propertyNames": st.just({"pattern": "^[ab]$"}),
+        "patternProperties": st.just({"^a": {"type": "integer"}, "b": False}),
         "format": st.just("email"),
     },
 )
@@ -101,6 +102,13 @@ def test_faults_are_placed_and_worded(schema: Json, context: Json, place: str, m
 def test_a_context_that_is_wrong_everywhere_gives_a_list_one_can_read() -> None:
     """Not a hundred thousand faults."""
     assert len(faults_in(["x"] * 100_000, {"items": {"type": "integer"}})) == MOST_FAULTS
+
+
+def test_no_pattern_takes_longer_than_its_text_is_long() -> None:
+    """Nested repetitions, in values and in names: with Python's own expressions this would take for years."""
+    evil, text = "^(([a-z])+.)+[A-Z]([a-z])+$", "a" * 100_000
+    schema = {"patternProperties": {evil: False}, "additionalProperties": {"pattern": evil}}
+    assert [fault.place[:10] for fault in faults_in({text: text}, schema)] == ["context.aa"]
 
 
 def test_deep_contexts_and_schemas_that_refer_to_themselves_come_to_an_end() -> None:

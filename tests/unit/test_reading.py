@@ -488,6 +488,8 @@ def test_a_wrong_field_of_a_step_is_told_at_its_place(field: str, value: Json, m
         ("input", [], "must be a JSON Schema"),
         ("input", {"type": "objekt"}, "is no JSON Schema"),
         ("input", {"properties": {"a": {"pattern": "("}}}, "no regular expression"),
+        ("input", {"properties": {"a": {"pattern": "^(?!b)"}}}, "no lookaround"),
+        ("input", {"patternProperties": {"a": {}}, "unevaluatedProperties": False}, "beside patternProperties"),
         ("input", {"$ref": "http://example.com/schema"}, "must lead to a schema in this one"),
         ("input", {"$ref": "#/$defs/a"}, "must lead to a schema in this one"),
         ("input", {"$ref": "#"}, "leads back to itself"),
