@@ -67,7 +67,7 @@ def answer_callback(
         if materials is None:
             return Reply(Answered.UNEXPECTED, None, Publication(workflow_id, ""))
         share = random.random()  # noqa: S311 - jitter, not a secret
-        outcome = _meaning(materials, around, said)
+        outcome = meaning(materials, around, said)
         move = Answer(workflow_id, step, Waiting.CALLBACK, outcome, attempt.number, attempt.key_round, share)
         reply, workflow = _made(ledger, connection, move, step)
     log_all({workflow_id: workflow})
@@ -118,8 +118,8 @@ def _materials(ledger: Ledger, connection: Connection, workflow_id: str, step: s
     return gathering.with_steps(ReadSteps(connection, gathering.keys))
 
 
-def _meaning(materials: Materials, around: Surroundings, said: Success | Failure) -> Ending:
-    """As of an answer to the request itself: what repeats something private is masked, then it is judged."""
+def meaning(materials: Materials, around: Surroundings, said: Success | Failure) -> Ending:
+    """What a service says later, judged as an answer to the request itself would be, with what is private masked."""
     fields = around.sealer.open(materials.sealed)
     private = private_texts(materials.definition, around.secrets, fields)
     own = materials.own

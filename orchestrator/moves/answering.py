@@ -93,7 +93,7 @@ class Answer:
             return Answered.REPEATED if done or present else Answered.REPLACED
         if step.settled or (workflow.head.ending is not None and not step.under_way):
             return Answered.LATE
-        if step.under_way and present:
+        if present and (step.under_way or step.waiting_for == self.source):
             return Answered.RECORDED
         if done:
             return Answered.RECORDED if present or workflow.call_of(step).idempotent else Answered.REPLACED

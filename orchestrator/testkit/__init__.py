@@ -9,7 +9,8 @@ In reading order:
 - `rows`: a ledger in memory, to which moves are applied as to the tables;
 - `broker`: messages, and what Celery makes of chains, groups and chords as they end;
 - `services`: who answers as the case says, and notes every call;
-- `others`: child workflows and Celery tasks, answered likewise;
+- `others`: child workflows and Celery tasks, answered likewise; `later`: what is said of a step that waits;
+- `gates`: limits, with nobody else beside the workflow;
 - `play`, `run`: one workflow from start to end, and what became of it;
 - `judgement`, `report`: what is otherwise than expected, and how one reads it;
 - `recording`: a finished workflow as a script;

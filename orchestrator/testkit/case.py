@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from orchestrator.jsontype import Json
+from orchestrator.states import Effect
 
 UNSAID: Final[Json] = object()
 """Stands for what a case says nothing of; `null` is something."""
@@ -14,11 +15,27 @@ Silence = Literal["timeout", "drop", "refuse"]
 
 
 @dataclass(frozen=True, slots=True)
+class Later:
+    """What is said of a step that waits, `after` so many seconds.
+
+    By its service: the `body`, or the `error` of what failed and its `effect`; by a person: `approve`, a `comment`.
+    """
+
+    after: float = 0.0
+    body: Json = None
+    error: Json = UNSAID
+    effect: Effect = Effect.NONE
+    retryable: bool = True
+    approve: bool | None = None
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Scripted:
     """One answer of a service. `delay` is the seconds that it takes; `silence` says how none comes.
 
     `result` stands for the step's result itself, whatever the definition makes of an answer: what a record has, which
-    keeps results and no answers.
+    keeps results and no answers. `later` is what is said after a step was parked with it.
     """
 
     status: int = 200
@@ -27,6 +44,7 @@ class Scripted:
     delay: float = 0.0
     silence: Silence | None = None
     result: Json = UNSAID
+    later: tuple[Later, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,18 @@ class OneOrMore(Kind):
 
 _TEXTS = Keyed(Text())
 
+LATER = Group(
+    {
+        "after": Field("How long after the step was parked.", Duration(YEAR, True), 0),
+        "result": Field("The service has done it: the body of its call back. Left out, and no error: null.", AnyJson()),
+        "error": Field("The service says that it failed, and why.", AnyJson()),
+        "effect": Field("What it did before it failed.", Choice(("none", "unknown", "done")), "none"),
+        "retryable": Field("false: the service says that another attempt does not help.", Flag(), True),
+        "approve": Field("A person approves (true) or rejects (false) the step.", Flag()),
+        "comment": Field("What the person says of it.", Text()),
+    }
+)
+
 ANSWER = Group(
     {
         "status": Field("The HTTP status.", Whole(100, 999), 200),
@@ -110,6 +122,11 @@ ANSWER = Group(
         "refuse": Field("true: the connection is refused, nothing is sent.", Flag()),
         "result": Field(
             "The step's result itself, whatever `result` makes of an answer: what a record has.", AnyJson()
+        ),
+        "later": Field(
+            "What is said once the step waits: by the service that accepted it (`callback`), or by a person "
+            "(`approval`); a list where it is said more than once. Left out: nothing, until the time-out.",
+            OneOrMore(LATER),
         ),
     }
 )

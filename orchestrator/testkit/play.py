@@ -15,20 +15,23 @@ from orchestrator.jsontype import Json
 from orchestrator.ledger.materials import Gathering, Materials
 from orchestrator.ledger.outputs import names_read, rendered
 from orchestrator.ledger.scopes import ItemSeen, step_seen, steps_seen
+from orchestrator.moves.answering import Answered
 from orchestrator.moves.claiming import Claimed, Refusal
 from orchestrator.moves.move import Claim, Control, Look, Move, Settle
 from orchestrator.moves.settling import Settled
 from orchestrator.outcome import Completed, Outcome
 from orchestrator.request import Surroundings
 from orchestrator.sealing import MASK, Sealer, split
-from orchestrator.states import WorkflowStatus
+from orchestrator.states import StepStatus, WorkflowStatus
 from orchestrator.testkit.broker import Broker, Message
-from orchestrator.testkit.case import UNSAID, Case
+from orchestrator.testkit.case import UNSAID, Case, Scripted
+from orchestrator.testkit.gates import ClaimTurn, Gates
+from orchestrator.testkit.later import awaits_an_answer, said_of
 from orchestrator.testkit.others import Others
 from orchestrator.testkit.rows import Rows
 from orchestrator.testkit.run import Run
 from orchestrator.testkit.services import Services
-from orchestrator.workflow import Event, Publication, Workflow
+from orchestrator.workflow import Event, Publication, Workflow, limited
 
 MOST_TURNS = 1_000_000
 """Things that may happen before a workflow that does not end is said to go on for ever."""
@@ -46,13 +49,14 @@ _LONGEST = 1.0
 
 @dataclass(frozen=True, slots=True)
 class _Flight:
-    """An attempt whose call has been made; its outcome is recorded at `ends_at`."""
+    """An attempt whose call has been made; its outcome is recorded at `ends_at`, what is `said` so long after it."""
 
     message: Message
     attempt: int
     outcome: Outcome
     called: dict[str, Json]
     ends_at: float
+    said: tuple[tuple[float, Move[Answered]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,10 @@ class _Stage:
         )
         self._orders = sorted(case.orders, key=lambda order: order.at)
         self._broker = Broker()
+        self._gates = Gates(self.around)
+        self.rows.limited = limited
         self._flights: list[_Flight] = []
+        self._said: list[tuple[float, Move[Answered]]] = []
         self._output: Json = None
         self._now = BEGIN
 
@@ -142,16 +149,19 @@ class _Stage:
         )
 
     def _following(self) -> tuple[float, Callable[[], None]] | None:
-        """What comes next, and when. At the same moment an order comes first, then an answer, then the reconciler."""
+        """What comes next, and when. At the same moment an order comes first, then answers, then the reconciler."""
         possible: list[tuple[float, int, Callable[[], None]]] = []
         if self._orders:
             possible.append((BEGIN + self._orders[0].at, 0, self._order))
         if self._flights:
             flight = min(self._flights, key=lambda flight: flight.ends_at)
             possible.append((flight.ends_at, 1, lambda: self._settle(flight)))
+        if self._said:
+            said = min(self._said, key=lambda one: one[0])
+            possible.append((said[0], 2, lambda: self._say(said)))
         wakes = [step.wake_at for step in self.rows.steps.values()] + [self.rows.head.wake_at]
         if (wakes_at := min((wake for wake in wakes if wake is not None), default=None)) is not None:
-            possible.append((wakes_at, 2, self._look))
+            possible.append((wakes_at, 3, self._look))
         if not possible:
             return None
         at, _, happen = min(possible, key=lambda one: one[:2])
@@ -159,6 +169,10 @@ class _Stage:
 
     def _deliver(self, message: Message) -> None:
         reply, workflow = self._make(Claim(ID, message.step, "test"))
+        if reply is Refusal.LIMITED:
+            step = workflow.step(message.step)
+            asking = Gathering(workflow, Claimed(step, step.attempts + 1, self._now, 0.0)).with_steps(self)
+            reply, workflow = self._make(ClaimTurn(ID, asking, self._gates, self.rows.steps))
         if isinstance(reply, Claimed):
             materials = Gathering(workflow, reply).with_steps(self)
             self._flights.append(self._called(message, materials))
@@ -173,12 +187,29 @@ class _Stage:
         if made and made[0].answered.result is not UNSAID:
             outcome = Completed(made[0].answered.result, made[0].answered.status)
         took = made[0].took if made else 0.0
-        return _Flight(message, materials.attempt, outcome, dict(called), self._now + took)
+        said = self._later(materials, outcome, made[0].answered if made else None)
+        return _Flight(message, materials.attempt, outcome, dict(called), self._now + took, said)
+
+    def _later(
+        self, materials: Materials, outcome: Outcome, answered: Scripted | None
+    ) -> tuple[tuple[float, Move[Answered]], ...]:
+        if not awaits_an_answer(outcome):
+            return ()
+        scripted = answered or self.caller.decided(materials.step.name)
+        return tuple((later.after, said_of(materials, later, self.around, _LONGEST)) for later in scripted.later)
+
+    def _say(self, said: tuple[float, Move[Answered]]) -> None:
+        self._said.remove(said)
+        self._make(said[1])
 
     def _settle(self, flight: _Flight) -> None:
         self._flights.remove(flight)
         move = Settle(ID, flight.message.step, flight.attempt, flight.outcome, _LONGEST, flight.called)
         reply, _ = self._make(move)
+        self._said += [(self._now + after, move) for after, move in flight.said]
+        for step, at in self._gates.ended(flight.message.step, flight.outcome, self._now).items():
+            if self.rows.steps[step].status is StepStatus.WAITING:
+                self.rows.steps[step].wake_at = at
         if reply in _GOES_ON:
             self._broker.returned(flight.message)
 

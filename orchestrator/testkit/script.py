@@ -11,7 +11,8 @@ from orchestrator.reading import read_file
 from orchestrator.reading.definitions import SCRIPT_MARK, SUFFIXES
 from orchestrator.reading.place import Faults, Place
 from orchestrator.reading.text import read_text
-from orchestrator.testkit.case import UNSAID, Calls, Case, Expectation, Order, Scripted, Silence
+from orchestrator.states import Effect
+from orchestrator.testkit.case import UNSAID, Calls, Case, Expectation, Later, Order, Scripted, Silence
 from orchestrator.testkit.fields import CASE, SCRIPT
 from orchestrator.testkit.services import without_index
 from orchestrator.workflow import undo_of
@@ -155,6 +156,19 @@ def _scripted(fields: Mapping[str, Json]) -> Scripted:
         delay=fields.get("delay", 0.0),
         silence=next((word for word in _SILENCES if fields.get(word)), None),
         result=fields.get("result", UNSAID),
+        later=tuple(_later(one) for one in fields.get("later", ())),
+    )
+
+
+def _later(fields: Mapping[str, Json]) -> Later:
+    return Later(
+        after=fields.get("after", 0.0),
+        body=fields.get("result"),
+        error=fields.get("error", UNSAID),
+        effect=Effect(fields.get("effect", Effect.NONE)),
+        retryable=fields.get("retryable", True),
+        approve=fields.get("approve"),
+        comment=fields.get("comment"),
     )
 
 

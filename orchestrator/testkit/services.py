@@ -72,6 +72,10 @@ class Services:
         self.calls.append(Call(step, self.now, method, url, headers, payload, scripted, round(scripted.delay, 3)))
         return scripted
 
+    def decided(self, step: str) -> Scripted:
+        """What is scripted of a step that makes no request: a person decides on it."""
+        return self._next(step)
+
     def _next(self, step: str) -> Scripted:
         answers = self._answers.get(step) or self._answers.get(without_index(step)) or (Scripted(body={}),)
         self._made[step] += 1

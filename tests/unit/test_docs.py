@@ -99,14 +99,24 @@ def test_commands_in_the_docs_are_commands(page: Path, tmp_path: Path, monkeypat
             command.make_context(name, list(rest), parent=context)
 
 
+WAITING = """
+type: order
+steps:
+  render: {targetUrl: http://h/render, callback: {timeout: 4h}, next: [print]}
+  print: {targetUrl: http://h/print, callback: {timeout: 4h}, retries: 1, next: [check]}
+  check: {approval: {timeout: 7d}}
+"""
+
+
 def test_the_quickstart_and_the_test_cases_of_the_docs_hold(tmp_path: Path) -> None:
     """The quickstart's files as it writes them, and the how-to's cases on the same definition."""
     [definition, script] = re.findall(
         r"cat > (\S+) <<'END'\n(.*?)^END$", (DOCS / "quickstart.md").read_text(), re.DOTALL | re.MULTILINE
     )
-    [cases] = blocks(DOCS / "how-to" / "test-definitions.md", "yaml")
-    for text in (script[1], cases):
-        (tmp_path / "order.yaml").write_text(definition[1])
+    cases, later = blocks(DOCS / "how-to" / "test-definitions.md", "yaml")
+    later += "tests: {they call back: {expect: {status: failed, calls: {print: 2, render: 1}}}}\n"
+    for what, text in ((definition[1], script[1]), (definition[1], cases), (WAITING, later)):
+        (tmp_path / "order.yaml").write_text(what)
         (tmp_path / "order.tests.yaml").write_text(text)
         read = read_script(tmp_path / "order.tests.yaml")
         assert [result.explanation() for result in try_all(read.definition, read.cases) if not result.passed] == []

@@ -11,7 +11,9 @@ from click.testing import CliRunner
 from cryptography.fernet import Fernet
 
 from orchestrator.admission import Wish, admit
+from orchestrator.answers import Failure, Success, answer_callback, decide
 from orchestrator.attempt import Bench, attempt
+from orchestrator.callbacks import Attempt, Callbacks, Tokens
 from orchestrator.cli import orchestrator
 from orchestrator.errors import DefinitionError
 from orchestrator.jsontype import Json
@@ -21,10 +23,12 @@ from orchestrator.ledger.engine import Database
 from orchestrator.ledger.migrating import migrate
 from orchestrator.ledger.starting import start
 from orchestrator.ledger.views import workflow_view
+from orchestrator.moves.answering import Answered, Decide
 from orchestrator.moves.move import Look
 from orchestrator.reading import read_file
 from orchestrator.request import Surroundings
 from orchestrator.sealing import Sealer
+from orchestrator.states import Effect
 from orchestrator.testkit.broker import Broker
 from orchestrator.testkit.case import Case
 from orchestrator.testkit.play import play
@@ -208,7 +212,8 @@ class Real:
         migrate(self.ledger.database)
         self.services, self.broker = Services(case.answers), Broker()
         sealer = Sealer([Fernet.generate_key().decode()])
-        around = Surroundings(VARIABLES, {"SHIPPER": "secret-SHIPPER"}, sealer)
+        callbacks = Callbacks("http://orchestrator.test", Tokens((Fernet.generate_key().decode(),)))
+        self.around = around = Surroundings(VARIABLES, {"SHIPPER": "secret-SHIPPER"}, sealer, callbacks)
         self.bench = Bench("worker", Clerk(self.ledger), self.services, around, self.broker.publish)
         read = read_file(definition)
         started = start(self.ledger, read, admit(read, Wish(case.context, "client"), sealer))
@@ -224,6 +229,18 @@ class Real:
             for made in self.ledger.make([Look(self.workflow_id, name) for name in self._waiting()]):
                 self.broker.publish(made.publication)
         return workflow_view(self.ledger, self.workflow_id)
+
+    def say(self, step: str, later: Json) -> None:
+        """What a service or a person says of a step that waits for it."""
+        if step == "check":
+            made = decide(self.ledger, Decide(self.workflow_id, step, later["approve"], "test", later.get("comment")))
+        else:
+            failure = later.get("error")
+            effect, again = Effect(later.get("effect", "none")), later.get("retryable", True)
+            said = Success(later.get("result")) if failure is None else Failure(failure, effect, again)
+            made = answer_callback(self.ledger, self.around, self.workflow_id, step, Attempt(1, 0), said)
+        assert made.answered is Answered.RECORDED
+        self.broker.publish(made.publication)
 
     def _waiting(self) -> list[str]:
         steps = workflow_view(self.ledger, self.workflow_id)["steps"]
@@ -346,3 +363,133 @@ def test_children_and_tasks_are_answered_like_services(tmp_path: Path, workflow_
     assert [(call.method, call.payload) for call in run.calls] == [("WORKFLOW", {"x": 1}), ("POST", {"y": 2})]
     assert (run.status, run.took) == ("completed", 5)
     assert workflow_test(path, {"x": 1}, {"a": 500}).status == "failed"
+
+
+LATER = """
+type: report
+steps:
+  render:
+    targetUrl: http://h/render
+    payload: {}
+    callback: {timeout: 4h}
+    retries: 1
+    retry: {delay: 10, jitter: none}
+    result: ${response.body.pages}
+    next: [check]
+    compensate: {targetUrl: http://h/unrender, payload: {of: "${steps.render.result}"}}
+  check: {approval: {timeout: 7d, message: "${steps.render.result} pages"}, next: [send]}
+  send: {targetUrl: http://h/send, payload: "${steps.check.result.comment}"}
+"""
+DONE: Json = {"status": 202, "later": {"after": "2h", "result": {"pages": 12}}}
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Path:
+    """A service that calls back, then a person, then a service."""
+    path = tmp_path / "report.yaml"
+    path.write_text(LATER)
+    return path
+
+
+def test_services_call_back_and_people_decide_as_a_case_says(report: Path, workflow_test: Play) -> None:
+    """Days pass in no time; what they say is what the steps give."""
+    run = workflow_test(report, {}, {"render": DONE, "check": {"later": {"after": "3d", "comment": "fine"}}})
+    assert (run.status, run.took) == ("completed", 3 * 86_400 + 2 * 3_600)
+    assert run.calls_of("send")[0].payload == "fine"
+
+
+@pytest.mark.parametrize(
+    ("answers", "error", "calls"),
+    [
+        ({"render": 202}, ("render", "no answer"), 2),
+        ({"render": {"status": 202, "later": {"error": "no paper", "retryable": False}}}, ("render", "no paper"), 1),
+        ({"render": [{"status": 202, "later": {"error": "no ink"}}, DONE], "check": 200}, ("check", "decided"), 2),
+        (
+            {"render": DONE, "check": {"later": {"approve": False, "comment": "dull"}}},
+            ("check", "rejected it: dull"),
+            1,
+        ),
+    ],
+)
+def test_what_fails_later_is_tried_again_or_undone(
+    report: Path, workflow_test: Play, answers: Json, error: tuple[str, str], calls: int
+) -> None:
+    """A failure that is called back, a rejection, silence until the time-out."""
+    run = workflow_test(report, {}, answers)
+    assert (run.status, run.error["step"], len(run.calls_of("render"))) == ("failed", error[0], calls)
+    assert error[1] in run.error["message"]
+
+
+def test_what_is_said_twice_or_late_changes_nothing(report: Path, workflow_test: Play) -> None:
+    """It stands in the timeline."""
+    twice = {"status": 202, "later": [DONE["later"], {"after": "3h", "error": "none of it"}]}
+    run = workflow_test(report, {}, {"render": twice, "check": {"later": {"after": "1d"}}})
+    assert run.status == "completed"
+    assert [event.details["reason"] for _, event in run.events if event.type == "step.late"] == ["late"]
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"render": DONE, "check": {"later": {"approve": True, "comment": "fine"}}},
+        {"render": DONE, "check": {"later": {"approve": False}}},
+        {"render": {"status": 202, "later": {"error": {"message": "no"}, "retryable": False, "effect": "unknown"}}},
+    ],
+)
+def test_what_is_said_later_is_played_as_the_ledger_does_it(report: Path, answers: Json) -> None:
+    """The same statuses, results and calls."""
+    case = case_of({"answers": answers, "expect": {}}, read_file(report))
+    played, real = play(read_file(report), case), Real(report.parent, report, case)
+    real.view()
+    for step, said in answers.items():
+        real.say(step, said["later"])
+        view = real.view()
+    assert (view["status"], view["compensation"]) == (played.status, played.compensation)
+    assert {step["name"]: step["status"] for step in view["steps"]}.items() <= played.steps.items()
+    assert [(one.step, one.url) for one in real.services.calls] == [(one.step, one.url) for one in played.calls]
+
+
+def test_a_poll_is_asked_until_it_is_done(tmp_path: Path, workflow_test: Play) -> None:
+    """Each question is the next answer of the list."""
+    path = tmp_path / "poll.yaml"
+    path.write_text(
+        "type: poll\nsteps:\n  a:\n    targetUrl: http://h/a\n    poll:\n      url: http://h/jobs/${response.body.id}\n"
+        "      every: 1m\n      timeout: 1h\n      done: ${response.body.state == 'done'}\n"
+    )
+    busy, done = {"body": {"state": "busy"}}, {"body": {"state": "done", "pages": 3}}
+    run = workflow_test(path, {}, {"a": [{"status": 202, "body": {"id": 7}}, busy, done]})
+    assert (run.status, run.took) == ("completed", 120)
+    assert [(call.method, call.url) for call in run.calls] == [
+        ("POST", "http://h/a"),
+        ("GET", "http://h/jobs/7"),
+        ("GET", "http://h/jobs/7"),
+    ]
+
+
+LIMITED = """
+type: letters
+steps:
+  send:
+    forEach: {items: "${context.to}", maxParallel: 100, tolerate: 100}
+    targetUrl: http://h/send
+    retries: 0
+    limit: {LIMIT}
+"""
+
+
+@pytest.mark.parametrize(
+    ("limit", "answer", "began", "took"),
+    [
+        ("concurrency: 2", {"delay": 10}, [0, 0, 10, 10, 20], 30),
+        ("rate: 6/m", 200, [0, 10, 20, 30, 40], 40),
+        ("concurrency: 1, circuit: {failures: 2, pause: 60s}", [500, 200], [0, 0, 60, 60, 60], 60),
+    ],
+)
+def test_limits_hold_items_back(
+    tmp_path: Path, workflow_test: Play, limit: str, answer: Json, began: list[float], took: float
+) -> None:
+    """By how many at once, by a rate, by a circuit that opens and is probed."""
+    (tmp_path / "letters.yaml").write_text(LIMITED.replace("LIMIT", limit))
+    answers = {f"send[{n}]": 500 for n in range(2)} if "circuit" in limit else {"send": answer}
+    run = workflow_test(tmp_path / "letters.yaml", {"to": ["a", "b", "c", "d", "e"]}, answers)
+    assert (run.status, [call.at for call in run.calls], run.took) == ("completed", began, took)

@@ -212,6 +212,17 @@ def test_a_person_decides_with_a_comment_and_the_second_one_is_told(desk: Desk) 
     assert desk.show(workflow)["status"] == "completed"
 
 
+def test_what_a_person_rejects_fails_with_the_reason(desk: Desk) -> None:
+    """At once, and for good."""
+    steps = {"check": {"approval": {"timeout": "1d"}}}
+    answer = desk.post("/api/workflows", {"definition": {"type": "export", "steps": steps}, "context": {}})
+    workflow = answer.json["workflowId"]
+    desk.make(workflow, "check", Parked(Waiting.APPROVAL, 86_400))
+    assert "check is rejected" in press(desk, workflow, "steps/check/reject", comment="too dear").text
+    shown = desk.show(workflow)
+    assert (shown["status"], "rejected it: too dear" in shown["error"]["message"]) == ("failed", True)
+
+
 def test_retry_goes_on_from_what_failed(desk: Desk) -> None:
     """A payment that failed before anything was done is tried again."""
     workflow = desk.start()
