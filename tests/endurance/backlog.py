@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import requests
+from sqlalchemy import text
 
 from tests.endurance.place import Place, footprint, load, percentile, until
 
@@ -47,7 +48,7 @@ def measure(place: Place, count: int) -> list[str]:
     )
     resent, twice = _resent(place), _called_twice(place)
     lines.append(f"sent again: {resent}, called twice: {twice}")
-    assert not resent, "\n".join([*lines, "what merely queued was sent again"])
+    assert not resent, "\n".join([*lines, "what merely queued was sent again:", *_stories(place)])
     lines += _wiped(place)
     assert not _called_twice(place), "\n".join([*lines, "called twice"])
     assert web.alive
@@ -116,6 +117,16 @@ def _open(place: Place) -> int:
 
 def _resent(place: Place) -> int:
     return place.number("SELECT count(*) FROM events WHERE type = 'step.resent'")
+
+
+def _stories(place: Place) -> list[str]:
+    """What happened to some of those that were sent again, and to the one that was started after each."""
+    query = (
+        "SELECT id, type, at FROM events WHERE workflow_id IN (SELECT workflow_id FROM events WHERE type = 'step.resent') "
+        "ORDER BY workflow_id, id LIMIT 60"
+    )
+    with place.database.reading() as connection:
+        return [f"{row.id} {row.at:.2f} {row.type}" for row in connection.execute(text(query))]
 
 
 def _called_twice(place: Place) -> int:
