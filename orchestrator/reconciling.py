@@ -129,8 +129,11 @@ def _merely_queued(ledger: Ledger, queue: Queue, found: Due) -> set[Look]:
     firsts, now = first_sent(ledger, oldest)
     passed_over = {look for look in found.sent if (look.workflow_id, look.step) in set(in_hand)}
     for priority, waiting_since in firsts.items():
-        since = waiting_since - _margin(now - waiting_since)
-        put_off(ledger, min(max(GRACE, 3 * (now - waiting_since)), LONGEST), sent=Sent(since, priority))
+        # Where all that was at the head of the queue was claimed between two looks, the queue moves: where to, the next
+        # round will see.
+        age = 0.0 if waiting_since is None else now - waiting_since
+        since = 0.0 if waiting_since is None else waiting_since - _margin(age)
+        put_off(ledger, min(max(GRACE, 3 * age), LONGEST), sent=Sent(since, priority))
         passed_over |= {look for look, sent in found.sent.items() if sent.priority is priority and sent.at >= since}
     return passed_over
 

@@ -105,7 +105,7 @@ def _age_of(ledger: Ledger, queued: QueueState) -> float:
     """Seconds since the oldest message was sent whose step still waits to be taken."""
     try:
         firsts, now = first_sent(ledger, queued.oldest)
-        return max(0.0, now - min(firsts.values(), default=now))
+        return max(0.0, now - min((at for at in firsts.values() if at is not None), default=now))
     except Unavailable:
         return 0.0
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, exists, func, select, tuple_, update
 
 from orchestrator.ledger.book import Ledger
 from orchestrator.ledger.scopes import Key
@@ -58,15 +58,15 @@ def next_due(ledger: Ledger) -> float | None:
         return min((at - now for at in first if at is not None), default=None)
 
 
-def first_sent(ledger: Ledger, keys: Collection[Key]) -> tuple[dict[Priority, float], float]:
-    """When the first of these steps' messages of each priority was sent, of those that wait to be claimed; and the time
-    now."""
+def first_sent(ledger: Ledger, keys: Collection[Key]) -> tuple[dict[Priority, float | None], float]:
+    """When the first of these steps' messages of each priority was sent, of those that wait to be claimed (None: all of
+    them were claimed meanwhile); and the time now."""
     with ledger.database.reading() as connection:
         now = ledger.database.now(connection)
         if not keys:
             return {}, now
         found = connection.execute(_SENT, {"keys": sorted(keys), "status": StepStatus.PENDING.value})
-        return {Priority(row.priority): row.first for row in found if row.first is not None}, now
+        return {Priority(row.priority): row.first for row in found}, now
 
 
 def put_off(ledger: Ledger, seconds: float, *, sent: Sent | None = None, keys: Collection[Key] = ()) -> int:
@@ -139,11 +139,11 @@ _NEXT_WORKFLOW = (
     select(workflows.c.wake_at).where(workflows.c.wake_at.is_not(None)).order_by(workflows.c.wake_at).limit(1)
 )
 _SENT = (
-    select(workflows.c.priority, func.min(steps.c.sent_at).label("first"))
-    .join(workflows, workflows.c.id == steps.c.workflow_id)
-    .where(
-        tuple_(steps.c.workflow_id, steps.c.name).in_(bindparam("keys", expanding=True)),
-        steps.c.status == bindparam("status"),
+    select(
+        workflows.c.priority,
+        func.min(case((steps.c.status == bindparam("status"), steps.c.sent_at))).label("first"),
     )
+    .join(workflows, workflows.c.id == steps.c.workflow_id)
+    .where(tuple_(steps.c.workflow_id, steps.c.name).in_(bindparam("keys", expanding=True)))
     .group_by(workflows.c.priority)
 )

@@ -153,6 +153,19 @@ def test_a_message_that_a_worker_takes_just_now_is_not_sent_again(play: Play) ->
     assert "step.resent" not in play.events(old)
 
 
+def test_where_the_head_of_the_queue_was_claimed_between_two_looks_nothing_is_lost(play: Play) -> None:
+    """It moves fast: what it has not come to yet was sent no longer ago than the rest of it."""
+    claimed, behind = play.start(), play.start()
+    play.pass_time(7)
+    play.step(claimed, "only")
+    sent: list[Publication] = []
+    reconcile(play.ledger, Waiting((claimed, "only")), sent.append)
+    assert not sent
+    play.pass_time(7)
+    reconcile(play.ledger, Empty(), sent.append)
+    assert [one.workflow_id for one in sent] == [behind]
+
+
 @pytest.mark.parametrize(("age", "again"), [(7.0, True), (100.0, False)])
 def test_in_a_long_queue_messages_of_one_start_of_many_lie_among_later_ones(
     play: Play, age: float, again: bool
