@@ -310,7 +310,7 @@ ONCE_HERE = {
         stories.test_an_answer_to_the_round_before_a_retry_says_nothing_about_the_next_one,
     ),
     "that an earlier attempt failed counts for the present one": (
-        Bug(Answer._verdict, "if step.under_way and present:", "if step.under_way:"),
+        Bug(Answer._verdict, "if present and (", "if ("),
         stories.test_that_an_earlier_attempt_failed_says_nothing_about_the_present_one,
     ),
     "an earlier attempt's answer counts though the call may not be repeated": (
