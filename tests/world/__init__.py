@@ -4,6 +4,7 @@ Its rows and its broker are the test kit's (`orchestrator.testkit`). In reading 
 
 - `drawing`: definitions, written in a line or drawn at random;
 - `books`: services that keep their own books, honour keys or do not, and answer as badly as they are told to;
+- `children`: workflows that its steps start;
 - `world`: all of these together, with everything that can happen to them as methods;
 - `invariants`: what must be true after every move, at every call, and at the end;
 - `audit`: what the books alone must say in the end, whatever the ledger believes;

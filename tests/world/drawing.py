@@ -11,6 +11,7 @@ from orchestrator.definition import (
     Call,
     Callback,
     CeleryTask,
+    Child,
     Definition,
     ForEach,
     Poll,
@@ -63,6 +64,11 @@ def polls(every: float = 2.0, timeout: float = 25.0) -> dict[str, Any]:
 def as_a_task(step: Step) -> Step:
     """The step with a Celery task of somebody else's in place of its request."""
     return replace(step, call=replace(step.call, task=CeleryTask("any", "theirs")))
+
+
+def starts_another(compensate: Call) -> dict[str, Any]:
+    """The fields of a step that is another workflow, which is always undone with this one."""
+    return {"call": NO_CALL, "child": Child("another"), "compensate": compensate}
 
 
 def fans_out(items: int, *, at_a_time: int = 2, tolerate: int = 0) -> dict[str, Any]:
@@ -163,6 +169,8 @@ def _any_step(dice: random.Random, name: str, after: tuple[str, ...], fallback: 
         return step
     if dice.random() < 0.15:
         return as_a_task(step)
+    if dice.random() < 0.15:
+        return replace(step, **starts_another(undone(0)))
     fields = dice.choice([calls_back, calls_back, polls, asks_a_person, waits])()
     if "call" in fields:
         fields["compensate"] = None

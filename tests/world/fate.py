@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 
 from orchestrator.definition import Definition
-from orchestrator.states import StepStatus, WorkflowStatus
+from orchestrator.states import StepStatus, Waiting, WorkflowStatus
 from orchestrator.testkit.broker import Message
 from orchestrator.testkit.rows import Rows
 from orchestrator.workflow import UNDO
@@ -171,7 +171,7 @@ def _something(world: World, dice: random.Random) -> None:
         possible += [
             (10, lambda: world.answer(promise)),
             (3, lambda: world.answer(promise, keep=True)),
-            (1, lambda: world.promises.remove(promise)),
+            (1, lambda: world.promises.remove(promise) if promise.source is not Waiting.CHILD else None),
             (1, lambda: world.beat(promise)),
         ]
     forged = Message(dice.choice([*world.definition.steps, *world.rows.steps, "nobody"]))

@@ -72,7 +72,11 @@ class Invariants:
         self._moved_legally(head, steps)
         told = {(event.type, event.step) for event in events}
         for name, step in self.steps.items():
-            asking = step.status is StepStatus.RUNNING and step.waiting_for in (Waiting.POLL, Waiting.TASK)
+            asking = step.status is StepStatus.RUNNING and step.waiting_for in (
+                Waiting.POLL,
+                Waiting.TASK,
+                Waiting.CHILD,
+            )
             if step.status in _TOLD and not asking and (name not in steps or steps[name].status is not step.status):
                 left = step.status is StepStatus.RUNNING and ("step.outwaited", name) in told
                 check(

@@ -33,6 +33,7 @@ from orchestrator.testkit.broker import Broker, Message
 from orchestrator.testkit.rows import WORKFLOW, Rows
 from orchestrator.workflow import Kind, Publication, StepState, Workflow, step_of, undone_by
 from tests.world.books import Behaviour, Books
+from tests.world.children import Children
 from tests.world.invariants import Invariants, check
 
 Weather = Callable[[str], Behaviour]
@@ -128,6 +129,7 @@ class World:
         self.now = 1000.0
         self.flights: list[Flight] = []
         self.promises: list[Promise] = []
+        self.children = Children(self.books)
         self.calls: list[str] = []
         self.story: list[str] = []
         self.refusals: list[tuple[str, Refusal]] = []
@@ -250,6 +252,8 @@ class World:
         """Somebody says what became of the attempt. `keep`: they say it again some time."""
         if not keep:
             self.promises.remove(promise)
+        if promise.source is Waiting.CHILD:
+            return self._child_ends(promise)
         step = self.rows.steps[promise.step]
         if promise.acts and self._is_at_work(promise, step):
             self.books.charge(promise.step, f"{promise.step}/{promise.key_round}", Behaviour.OK)
@@ -357,19 +361,26 @@ class World:
         if self._expands(step) and step.name not in self.not_taken:
             return self._expanded(step)
         if step.kind.undoes:
-            undo = self.definition.steps[step_of(step.name)].compensate
-            assert undo is not None
-            if self.strict:
-                self.invariants.undo_starts(step)
-            self.calls.append(step.name)
-            answer = self.books.refund(undone_by(step.name), key, self.weather(step.name))
-            return judge(answer, success=None, result=None, idempotent=undo.idempotent, now=self.now)
+            return self._undo(step, key)
         if self.strict:
             self.invariants.call_starts(step)
         if step.name in self.not_taken:
             return Skipped("its condition did not hold")
         self.calls.append(step.name)
+        return self._made(step, self.definition.steps[step_of(step.name)], key)
+
+    def _undo(self, step: StepState, key: str) -> Outcome:
         own = self.definition.steps[step_of(step.name)]
+        if self.strict:
+            self.invariants.undo_starts(step)
+        self.calls.append(step.name)
+        if own.child is not None:
+            return self._child_undone(step)
+        assert own.compensate is not None, "only what can be undone is"
+        answer = self.books.refund(undone_by(step.name), key, self.weather(step.name))
+        return judge(answer, success=None, result=None, idempotent=own.compensate.idempotent, now=self.now)
+
+    def _made(self, step: StepState, own: Step, key: str) -> Outcome:
         match own.awaits:
             case Waiting.TIMER:
                 return Parked(Waiting.TIMER, seconds=own.wait.seconds if own.wait else None)
@@ -379,6 +390,8 @@ class World:
                 return self._accepted(step, own, key)
             case Waiting.TASK:
                 return self._sent(step, own)
+            case Waiting.CHILD:
+                return self._child_stands(step)
         answer = self.books.charge(step.name, key, self.weather(step.name))
         return judge(answer, success=None, result=None, idempotent=own.call.idempotent, now=self.now)
 
@@ -434,9 +447,33 @@ class World:
             self.promises.append(told)
         return Parked(Waiting.TASK, seconds=own.call.timeout)
 
+    def _child_stands(self, step: StepState) -> Outcome:
+        key = f"{step.name}/{step.key_round}"
+        fresh = key not in self.children.known
+        outcome = self.children.stands(step.name, key, failing=self.rows.head.ending is not None)
+        if fresh and key in self.children.known:
+            self.promises.append(Promise(step.name, Waiting.CHILD, Completed(None), key_round=step.key_round))
+        return outcome
+
+    def _child_undone(self, undo: StepState) -> Outcome:
+        step = self.rows.steps[undone_by(undo.name)]
+        return self.children.undone(f"{step.name}/{step.key_round}", self.weather(undo.name))
+
+    def _child_ends(self, promise: Promise) -> Answered:
+        """The transaction that ends it has its parent look at once."""
+        step = self.rows.steps[promise.step]
+        self.tell(f"the child of {promise.step} ends")
+        if not self.children.end(f"{promise.step}/{promise.key_round}", self.weather(promise.step)):
+            return Answered.LATE
+        if step.status is StepStatus.WAITING and step.waiting_for == Waiting.CHILD:
+            self.rows.steps[promise.step] = replace(step, wake_at=self.now)
+        return Answered.RECORDED
+
     def _ask(self, step: StepState) -> Outcome:
         """How an attempt stands whose outcome comes later."""
-        own = self.definition.steps[step.name]
+        own = self.definition.steps[step_of(step.name)]
+        if own.child is not None:
+            return self._child_undone(step) if step.kind.undoes else self._child_stands(step)
         if own.task is None:
             return self._poll(step)
         return Failed(StepError("timeout", "nothing was heard of it"), Effect.UNKNOWN, retryable=own.call.idempotent)
