@@ -13,7 +13,7 @@ from tests.world.audit import audit
 from tests.world.books import Behaviour
 from tests.world.drawing import any_definition
 from tests.world.invariants import Broken, check, prompt
-from tests.world.world import Promise, World
+from tests.world.world import SHARED, Promise, World
 
 PATIENCE = 3000
 """Things that may happen before a workflow that does not end is said to go on for ever."""
@@ -112,7 +112,7 @@ def disturbed(world: World, dice: random.Random) -> None:
     world.start()
     scarce = dice.choice([0.0, 0.0, 0.2])
     world.rows.limited = lambda _: scarce > 0
-    world.held_back = lambda _: dice.choice([0.0, 0.5, 300.0]) if dice.random() < scarce else None
+    world.held_back = lambda _: dice.choice([0.0, SHARED, 300.0]) if dice.random() < scarce else None
     for _ in range(dice.choice([1, 1, 2, 3])):
         for _ in range(dice.randint(0, dice.choice([20, 80]))):
             _something(world, dice)

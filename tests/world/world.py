@@ -12,7 +12,7 @@ from orchestrator.errors import Conflict
 from orchestrator.judging import judge
 from orchestrator.moves.answering import Answer, Answered, Heartbeat
 from orchestrator.moves.claiming import Claimed, Refusal, claim
-from orchestrator.moves.limiting import hold_back
+from orchestrator.moves.limiting import hold_back, send_aside
 from orchestrator.moves.move import Control, Look, Move, Proceed, Proceeded, Settle
 from orchestrator.moves.settling import Settled
 from orchestrator.outcome import Answer as BookAnswer
@@ -79,6 +79,10 @@ def sunny(row: str) -> Behaviour:
     return Behaviour.OK
 
 
+SHARED = 0.5
+"""Seconds for which a step is held back for its host's share of a worker, not for a limit."""
+
+
 @dataclass(frozen=True)
 class ClaimSlot:
     """What `orchestrator.ledger.limiting` does, with a limit that holds a step back for so many seconds (None: not)."""
@@ -100,7 +104,11 @@ class ClaimSlot:
         seconds = self.held_back(self.step)
         if seconds is None:
             return claim(workflow, self.step, self.worker, now, slot=True)
-        hold_back(workflow, workflow.step(self.step), "any", now + seconds, circuit=False)
+        step = workflow.step(self.step)
+        if seconds == SHARED:
+            send_aside(workflow, step, "any", self.worker, now + seconds)
+        else:
+            hold_back(workflow, step, "any", now + seconds, circuit=False)
         return Refusal.PARKED
 
 
