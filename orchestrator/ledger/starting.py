@@ -1,9 +1,11 @@
 """A new workflow: its row, its steps and its first event, in one transaction, once for each start key."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import uuid_utils
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Row, bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from orchestrator import meters
@@ -13,6 +15,7 @@ from orchestrator.definition import Definition
 from orchestrator.errors import StartKeyReused
 from orchestrator.jsontype import Json
 from orchestrator.ledger.book import Ledger
+from orchestrator.ledger.bulk import write
 from orchestrator.ledger.definitions import Definitions
 from orchestrator.ledger.engine import now_in
 from orchestrator.ledger.rows import new_step
@@ -97,20 +100,33 @@ def start_in(ledger: Ledger, connection: Connection, definition: Definition, wan
 
 def write_start(connection: Connection, definitions: Definitions, definition: Definition, wanted: Start) -> Started:
     """Write the rows of a new workflow. `definitions` says which versions are known to be in the ledger already."""
+    [started] = write_starts(connection, definitions, [(definition, wanted)])
+    return started
+
+
+def write_starts(
+    connection: Connection, definitions: Definitions, many: Sequence[tuple[Definition, Start]]
+) -> list[Started]:
+    """Write the rows of many, in few statements. Their ids are in their order."""
     now = now_in(connection)
-    workflow_id = new_id()
-    definitions.keep(connection, definition, now)
-    begin_at = wanted.beginning.at(now)
-    connection.execute(insert(workflows), workflow_row(workflow_id, definition, wanted, now, begin_at))
-    rows, publication = first_steps(workflow_id, definition, now, begin_at)
-    publication = replace(publication, priority=wanted.urgency(definition))
-    connection.execute(insert(steps), [new_step(workflow_id, row) for row in rows])
-    event = first_event(definition, wanted, begin_at)
-    connection.execute(
-        insert(events),
-        {"workflow_id": workflow_id, "at": now, "type": event.type, "step": None, "details": event.details},
-    )
-    return Started(workflow_id, publication, begin_at)
+    for definition in {definition.version: definition for definition, _ in many}.values():
+        definitions.keep(connection, definition, now)
+    started: list[Started] = []
+    heads, rows, logged = [], [], []
+    for definition, wanted in many:
+        workflow_id, begin_at = new_id(), wanted.beginning.at(now)
+        heads.append(workflow_row(workflow_id, definition, wanted, now, begin_at))
+        first, publication = first_steps(workflow_id, definition, now, begin_at)
+        rows += [new_step(workflow_id, row) for row in first]
+        event = first_event(definition, wanted, begin_at)
+        logged.append(
+            {"workflow_id": workflow_id, "at": now, "type": event.type, "step": None, "details": event.details}
+        )
+        publication = replace(publication, priority=wanted.urgency(definition))
+        started.append(Started(workflow_id, publication, begin_at))
+    for table, written in ((workflows, heads), (steps, rows), (events, logged)):
+        write(connection, table, insert(table), written)
+    return started
 
 
 def log_started(started: Started, definition: Definition, wanted: Start) -> None:
@@ -170,13 +186,30 @@ def existing(ledger: Ledger, definition: Definition, wanted: Start) -> Started |
         return existing_in(connection, definition, wanted)
 
 
+def existing_among(ledger: Ledger, many: Sequence[tuple[Definition, Start]]) -> list[Started | None]:
+    """The same for many, each type's with one question."""
+    keys: dict[str, list[str]] = {}
+    for definition, wanted in many:
+        if wanted.key is not None:
+            keys.setdefault(definition.type, []).append(wanted.key)
+    if not keys:
+        return [None] * len(many)
+    with ledger.database.reading() as connection:
+        found = {
+            (type_, row.start_key): row
+            for type_, those in keys.items()
+            for row in connection.execute(_KEYED, {"type": type_, "keys": those})
+        }
+    return [_same(found.get((definition.type, wanted.key)), definition, wanted) for definition, wanted in many]
+
+
 def existing_in(connection: Connection, definition: Definition, wanted: Start) -> Started | None:
     """The same, as this connection sees it."""
-    row = connection.execute(
-        select(workflows.c.id, workflows.c.start_hash).where(
-            workflows.c.type == definition.type, workflows.c.start_key == wanted.key
-        )
-    ).one_or_none()
+    row = connection.execute(_KEYED, {"type": definition.type, "keys": [wanted.key]}).one_or_none()
+    return _same(row, definition, wanted)
+
+
+def _same(row: Row[*tuple[Any, ...]] | None, definition: Definition, wanted: Start) -> Started | None:
     if row is None:
         return None
     if row.start_hash not in (wanted.body_hashes or (None,)):
@@ -185,3 +218,8 @@ def existing_in(connection: Connection, definition: Definition, wanted: Start) -
             "use a new key for a new workflow"
         )
     return Started(row.id, Publication(row.id, definition.type), existed=True)
+
+
+_KEYED = select(workflows.c.id, workflows.c.start_key, workflows.c.start_hash).where(
+    workflows.c.type == bindparam("type"), workflows.c.start_key.in_(bindparam("keys", expanding=True))
+)

@@ -6,7 +6,7 @@ from sqlalchemy.exc import IntegrityError
 
 from orchestrator.definition import Definition
 from orchestrator.ledger.book import Ledger
-from orchestrator.ledger.starting import Start, Started, existing, log_started, start_in
+from orchestrator.ledger.starting import Start, Started, existing_among, log_started, write_starts
 
 Wanted = tuple[Definition, Start]
 
@@ -22,13 +22,11 @@ def start_many(ledger: Ledger, wanted: Sequence[Wanted]) -> list[Started]:
     tries = 3
     while True:
         tries -= 1
-        found = [existing(ledger, definition, one) for definition, one in wanted]
+        found = existing_among(ledger, wanted)
+        new = [one for one, known in zip(wanted, found, strict=True) if known is None]
         try:
             with ledger.database.transaction() as connection:
-                started = [
-                    start_in(ledger, connection, *one) if known is None else known
-                    for one, known in zip(wanted, found, strict=True)
-                ]
+                written = write_starts(connection, ledger.definitions, new)
         except IntegrityError:
             # Somebody used a key meanwhile; or a version, long unused, was deleted since this process saw it.
             for definition, _ in wanted:
@@ -36,8 +34,8 @@ def start_many(ledger: Ledger, wanted: Sequence[Wanted]) -> list[Started]:
             if not tries:
                 raise
             continue
-        for new, (definition, one) in zip(started, wanted, strict=True):
-            if not new.existed:
-                ledger.definitions.remember(definition)
-                log_started(new, definition, one)
-        return started
+        for started, (definition, one) in zip(written, new, strict=True):
+            ledger.definitions.remember(definition)
+            log_started(started, definition, one)
+        fresh = iter(written)
+        return [next(fresh) if known is None else known for known in found]
