@@ -237,8 +237,8 @@ def upgrade() -> None:
             sqlite_where=sa.text("wake_at IS NOT NULL"),
         )
         batch_op.create_index(
-            "ix_steps_workflow_id",
-            ["workflow_id"],
+            "ix_steps_approval",
+            ["wake_at"],
             unique=False,
             postgresql_where=sa.text("status = 'waiting' AND waiting_for = 'approval'"),
             sqlite_where=sa.text("status = 'waiting' AND waiting_for = 'approval'"),

@@ -2,6 +2,7 @@
 
 import click
 
+from orchestrator.cli.known import complete_workflow
 from orchestrator.cli.orders import actor
 from orchestrator.cli.workflows import as_json_option
 from orchestrator.errors import Conflict, NotFound
@@ -13,7 +14,7 @@ def _comment_option(function: click.decorators.FC) -> click.decorators.FC:
 
 
 @click.command()
-@click.argument("workflow_id")
+@click.argument("workflow_id", shell_complete=complete_workflow)
 @click.argument("step")
 @_comment_option
 @as_json_option
@@ -23,7 +24,7 @@ def approve(workflow_id: str, step: str, comment: str | None, as_json: bool) -> 
 
 
 @click.command()
-@click.argument("workflow_id")
+@click.argument("workflow_id", shell_complete=complete_workflow)
 @click.argument("step")
 @_comment_option
 @as_json_option

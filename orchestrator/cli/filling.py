@@ -69,6 +69,11 @@ def _step(step: Json, sign: Text, columns: int) -> Text:
     line = sign.append("  ").append(plain(step["name"]), "bold" if step["status"] == "running" else "")
     if step["status"] != "pending":
         line.append("  ").append_text(status(step["status"]))
+    if step["items"] is not None:
+        failed = f", {step['items']['failed']:,} failed" if step["items"]["failed"] else ""
+        line.append(f"  {step['items']['completed']:,} of {step['items']['total']:,} items{failed}")
+    elif step["waitingFor"] is not None:
+        line.append(f" ({plain(step['waitingFor'])})", "dim")
     if step["attempts"] > 1:
         line.append(f"  attempt {step['attempts']}", "yellow")
     if step["durationMs"] is not None:

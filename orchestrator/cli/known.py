@@ -1,4 +1,4 @@
-"""The definitions that an installation knows: by their type, and as a shell completes it."""
+"""What an installation knows: a definition by its type, and types and workflows as a shell completes them."""
 
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -9,7 +9,12 @@ from orchestrator.errors import NotFound, OrchestratorError
 from orchestrator.settings import Settings
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from orchestrator.definition import Definition
+
+MOST_COMPLETED = 200
+"""Workflows, the newest, of which a shell completes the ids."""
 
 
 def known_definition(settings: Settings, wanted: str) -> "Definition":
@@ -33,3 +38,22 @@ def complete_type(_ctx: click.Context, _param: click.Parameter, incomplete: str)
     except OrchestratorError:
         return []
     return [each for each in known if each.startswith(incomplete)]
+
+
+def complete_workflow(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+    """The newest workflows whose ids begin so, with what they are; none where there is no ledger."""
+    from click.shell_completion import CompletionItem
+
+    from orchestrator.cli.opening import opened_ledger
+    from orchestrator.ledger.views import Filters, workflows_page
+
+    try:
+        with opened_ledger(Settings.from_environment()) as ledger:
+            page = workflows_page(ledger, Filters(), limit=MOST_COMPLETED)
+    except OrchestratorError:
+        return []
+    return [
+        CompletionItem(each["workflowId"], help=f"{each['type']} {each['status']}")
+        for each in page["workflows"]
+        if each["workflowId"].startswith(incomplete)
+    ]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from orchestrator.cli.known import complete_workflow
 from orchestrator.jsontype import Json
 from orchestrator.settings import Settings
 from orchestrator.states import Compensation, WorkflowStatus
@@ -23,7 +24,7 @@ def many_options(command: Command) -> Command:
     """A workflow's id, or `--all` with what picks them."""
     for option in reversed(
         [
-            click.argument("workflow_id", required=False),
+            click.argument("workflow_id", required=False, shell_complete=complete_workflow),
             click.option("--all", "every", is_flag=True, help="Every workflow that the options below pick."),
             click.option("--status", type=click.Choice([each.value for each in WorkflowStatus])),
             click.option("--type", "type_", help="Only those of this definition."),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli.exits import FAILED, WRONG
+from orchestrator.cli.known import complete_workflow
 from orchestrator.cli.plain import plain
 from orchestrator.cli.workflows import as_json_option
 from orchestrator.errors import Conflict
@@ -63,7 +64,7 @@ def test(files: tuple[Path, ...], against: Path | None, word: str, verbose: bool
 
 
 @click.command()
-@click.argument("workflow_id")
+@click.argument("workflow_id", shell_complete=complete_workflow)
 def record(workflow_id: str) -> None:
     """Print a finished workflow as a test case: its context (sensitive fields masked), its real answers, its calls.
 

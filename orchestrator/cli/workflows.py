@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import click
 
+from orchestrator.cli.known import complete_workflow
 from orchestrator.settings import Settings
 from orchestrator.states import Compensation, StepStatus, WorkflowStatus
 
@@ -49,7 +50,7 @@ def list_(
 
 
 @click.command()
-@click.argument("workflow_id")
+@click.argument("workflow_id", shell_complete=complete_workflow)
 @click.option("--timeline/--no-timeline", default=True, help="With a picture of when what was done.")
 @click.option(
     "--items", "step", metavar="STEP", help="Instead of all that, a page of the items of this step (`forEach`)."
@@ -97,7 +98,7 @@ def _show_items(workflow_id: str, step: str, status: str | None, cursor: str | N
 
 
 @click.command()
-@click.argument("workflow_id")
+@click.argument("workflow_id", shell_complete=complete_workflow)
 @click.option("--step", help="Only what happened to this step, or this item (`send[3]`), and to its undoing.")
 @as_json_option
 def events(workflow_id: str, step: str | None, as_json: bool) -> None:
@@ -118,7 +119,7 @@ def events(workflow_id: str, step: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("workflow_id")
+@click.argument("workflow_id", shell_complete=complete_workflow)
 @as_json_option
 def why(workflow_id: str, as_json: bool) -> None:
     """Say why a workflow is not moving, until when, and what would change that."""

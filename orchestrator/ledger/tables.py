@@ -126,8 +126,8 @@ Index(
     sqlite_where=steps.c.wake_at.is_not(None),
 )
 Index(
-    "ix_steps_workflow_id",  # which ones wait for a person
-    steps.c.workflow_id,
+    "ix_steps_approval",  # which ones wait for a person, the one that is due first before the others
+    steps.c.wake_at,
     postgresql_where=text("status = 'waiting' AND waiting_for = 'approval'"),
     sqlite_where=text("status = 'waiting' AND waiting_for = 'approval'"),
 )

@@ -301,7 +301,8 @@ def test_durations_are_said_as_people_say_them(milliseconds: int | None, said: s
 
 def seen(status: str, *, workflow: str = "running", attempts: int = 1, undo: Json = None) -> Json:
     """A look at a workflow of one step."""
-    step = {"name": "charge", "status": status, "attempts": attempts, "durationMs": None, "error": None, "result": None}
+    step = {"name": "charge", "status": status, "attempts": attempts}
+    step |= dict.fromkeys(("durationMs", "error", "result", "items", "waitingFor"))
     return {
         "workflowId": NOBODY,
         "type": "greeting",
@@ -474,11 +475,25 @@ def test_the_graph_fills_up_where_it_fits_the_screen(rows: int, drawn: bool) -> 
     steps = [{**view["steps"][0], "name": name} for name in definition.steps]
     for step, status in zip(steps, ("completed", "running", "waiting", "pending"), strict=True):
         step["status"] = status
+    steps[1]["items"], steps[2]["waitingFor"] = {"total": 400, "completed": 12, "failed": 3, "running": 5}, "approval"
     said = StringIO()
     Console(file=said, width=100).print(filling(definition, rows, 100)({**view, "steps": steps}))
     assert ("├─╮" in said.getvalue()) is drawn
     assert ("1 pending" in said.getvalue()) is not drawn
     assert "▶" in said.getvalue()
+    assert "12 of 400 items, 3 failed" in said.getvalue()
+    assert "waiting (approval)" in said.getvalue()
+
+
+def test_a_shell_completes_the_ids_of_workflows(terminal: Terminal, workflow: str) -> None:
+    """The newest ones; where there is no ledger it stays silent."""
+    asked = {"_ORCHESTRATOR_COMPLETE": "bash_complete", "COMP_WORDS": f"orchestrator show {workflow[:6]}"}
+    environment = {**terminal.environment, **asked, "COMP_CWORD": "2"}
+    result = CliRunner().invoke(orchestrator, [], env=environment, prog_name="orchestrator")
+    assert result.stdout == f"plain,{workflow}\n"
+    environment["ORCHESTRATOR_DATA"] = str(terminal.folder / "nothing")
+    result = CliRunner().invoke(orchestrator, [], env=environment, prog_name="orchestrator")
+    assert (result.stdout.strip(), result.stderr) == ("", "")
 
 
 def test_a_shell_completes_types(terminal: Terminal) -> None:

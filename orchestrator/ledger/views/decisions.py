@@ -8,7 +8,7 @@ from orchestrator.jsontype import Json
 from orchestrator.ledger.book import Ledger
 from orchestrator.ledger.tables import steps, workflows
 from orchestrator.moments import iso
-from orchestrator.states import StepStatus, Waiting, WorkflowStatus
+from orchestrator.states import StepStatus, Waiting
 
 # Written into the statement: a partial index serves only who asks for what it holds.
 _WAITING: BindParameter[str] = bindparam("waiting", StepStatus.WAITING.value, literal_execute=True)
@@ -16,12 +16,8 @@ _APPROVAL: BindParameter[str] = bindparam("approval", Waiting.APPROVAL.value, li
 _DECISIONS = (
     select(*[*(steps.c[name] for name in "workflow_id name memo wake_at".split()), workflows.c.type])
     .join(workflows, workflows.c.id == steps.c.workflow_id)
-    .where(
-        steps.c.status == _WAITING,
-        steps.c.waiting_for == _APPROVAL,
-        workflows.c.status == WorkflowStatus.RUNNING.value,
-    )
-    .order_by(steps.c.wake_at, steps.c.workflow_id)
+    .where(steps.c.status == _WAITING, steps.c.waiting_for == _APPROVAL)
+    .order_by(steps.c.wake_at)
     .limit(bindparam("limit"))
 )
 
