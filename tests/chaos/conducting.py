@@ -92,6 +92,7 @@ def conduct(plan: Plan, folder: Path, tell: Callable[[str], None] = lambda line:
         finally:
             load.stop()
             person.stop()
+        stage.halt()
         told = read_ledger(stage.database_url, stage.definitions)
         at, books = time.time(), read_books(stage.books, stage.foreign_books)
         return Record(

@@ -8,7 +8,9 @@ from tests.chaos.conducting import Plan
 from tests.chaos.record import Record, Row
 from tests.chaos.recovery import Recovery, percentile, recoveries
 
-MOST_SHOWN = 25
+MOST_SHOWN = 5
+"""Findings of one kind that are shown."""
+
 MOST_TOLD = 3
 """Findings that are shown with the whole story of their workflow."""
 
@@ -21,12 +23,20 @@ def report(plan: Plan, record: Record, findings: Sequence[Finding]) -> Iterator[
     yield ""
     kinds = Counter(finding.kind for finding in findings)
     yield "findings: " + ", ".join(f"{kind} {kinds[kind]}" for kind in KINDS)
-    for number, finding in enumerate(findings[:MOST_SHOWN]):
+    for number, finding in enumerate(_some_of_each(findings)):
         yield f"  {finding}"
         if number < MOST_TOLD:
             yield from _story(record, finding.workflow)
     if findings:
         yield f"  to see it again: {plan.command}"
+
+
+def _some_of_each(findings: Sequence[Finding]) -> Iterator[Finding]:
+    shown: Counter[str] = Counter()
+    for finding in findings:
+        shown[finding.kind] += 1
+        if shown[finding.kind] <= MOST_SHOWN:
+            yield finding
 
 
 def summary(plan: Plan, record: Record) -> Iterator[str]:

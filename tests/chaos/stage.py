@@ -126,6 +126,11 @@ class Stage:
         for kept in self.everything():
             kept.tend()
 
+    def halt(self) -> None:
+        """Nothing happens any more: what is read from now on, ledger and books, is of one moment."""
+        for kept in self.everything():
+            kept.send(signal.SIGKILL)
+
     def order(self, point: str, how: signal.Signals) -> None:
         """Have the next process that passes the point get the signal."""
         draft = self.points / f".{point}"

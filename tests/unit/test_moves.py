@@ -958,6 +958,16 @@ def test_a_service_that_is_not_done_in_time_is_asked_no_more_and_undone() -> Non
     assert scene.calls == ["a", "a:undo"]
 
 
+def test_an_answer_after_a_failure_that_was_tolerated_changes_nothing() -> None:
+    """The workflow has gone on without the step."""
+    scene = Scene(definition("a > b", a={"optional": True, **calls_back(20.0)}))
+    scene.do("a")
+    scene.later(20.1)
+    assert scene.answer(callback_of(1, 0, Completed(None)), keep=True) is Answered.LATE
+    assert scene.status_of("a") is StepStatus.FAILED
+    assert scene.play() == "completed"
+
+
 def test_a_timer_and_an_approval_are_given_up_where_the_workflow_is_cancelled() -> None:
     """Nobody has done anything that could be undone."""
     scene = Scene(definition("a b", a=waits(1000.0), b=asks_a_person()))

@@ -177,15 +177,11 @@ ITEMS = {
 }
 
 ANSWERS = {
-    "an answer revives what has settled": Bug(Answer._verdict, "step.settled or", ""),
     "what was answered counts as in flight for ever": Bug(Answer._settle, "if under_way:", "if False:"),
     "a service that is still at work is waited for without end": Bug(
         Heartbeat.make,
         "step.wake_at = earliest(now + own.callback.timeout, deadline_at(workflow, step))",
         "step.wake_at = None",
-    ),
-    "a timer that is over is waited for again": Bug(
-        waiting.waited, "complete(workflow, step, Completed(None), NO_CALL, now)", "step.wake_at = now + 1"
     ),
     "what was not answered counts as in flight for ever": Bug(waiting.waited, "    if under_way:", "    if False:"),
 }
@@ -304,6 +300,14 @@ ONCE_HERE = {
             "elif any(row.kind is Kind.UNDO for row in workflow.all()):",
         ),
         stories.test_cancelled_without_undoing_nothing_is_said_to_be_undone,
+    ),
+    "an answer revives what has settled": (
+        Bug(Answer._verdict, "step.settled or", ""),
+        stories.test_an_answer_after_a_failure_that_was_tolerated_changes_nothing,
+    ),
+    "a timer that is over is waited for again": (
+        Bug(waiting.waited, "complete(workflow, step, Completed(None), NO_CALL, now)", "step.wake_at = now + 1"),
+        stories.test_a_timer_that_ends_while_the_workflow_is_paused_lets_it_go_on_after_the_resume,
     ),
     "an answer to the round before a retry counts": (
         Bug(Answer._verdict, "self.key_round not in (None, step.key_round)", "False"),
