@@ -88,7 +88,7 @@ def conduct(plan: Plan, folder: Path, tell: Callable[[str], None] = lambda line:
             quiet_at = time.time()
             tell("quiet: until everything has ended")
             paused_at = _pause_schedule(stage)
-            _tend_until(stage, lambda: not load.busy and _all_ended(stage), plan.patience)
+            _tend_until(stage, lambda: not load.busy and _all_ended(stage), max(plan.patience, 4 * plan.bound))
         finally:
             load.stop()
             person.stop()
