@@ -493,3 +493,38 @@ def test_limits_hold_items_back(
     answers = {f"send[{n}]": 500 for n in range(2)} if "circuit" in limit else {"send": answer}
     run = workflow_test(tmp_path / "letters.yaml", {"to": ["a", "b", "c", "d", "e"]}, answers)
     assert (run.status, [call.at for call in run.calls], run.took) == ("completed", began, took)
+
+
+BY_OTHERS = """
+type: onboarding
+steps:
+  welcome: {workflow: welcome-person, forEach: "${context.people}", context: {person: "${item}"}}
+  add:
+    task: crm.add
+    forEach: ${context.people}
+    args: ["${item}"]
+    compensate: {task: crm.remove, args: ["${steps.add.result.id}"]}
+    waitFor: [welcome]
+  last: {targetUrl: "https://x.example/last", waitFor: [add]}
+"""
+
+BY_OTHERS_TESTS = """
+context: {people: [ada, bob]}
+answers: {"add[0]": {body: {id: 7}}, "add[1]": {body: {id: 8}}, last: 402}
+tests:
+  items are workflows and tasks, and tasks take them back:
+    expect:
+      status: failed
+      compensation: completed
+      calls:
+        welcome[1]: {count: 1, payload: {person: bob}}
+        add[0]: {count: 1, payload: {args: [ada]}}
+        add[1]:undo: {count: 1, payload: {args: [8]}}
+"""
+
+
+def test_items_may_be_workflows_and_tasks_and_an_undo_a_task(tmp_path: Path) -> None:
+    """Each is asked by its own name, `add[1]` or `add[1]:undo`."""
+    (tmp_path / "onboarding.yaml").write_text(BY_OTHERS)
+    (tmp_path / "onboarding.tests.yaml").write_text(BY_OTHERS_TESTS)
+    assert tried(tmp_path)[0] == 0
