@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Protocol
 
 from orchestrator.errors import Unavailable
@@ -71,8 +72,16 @@ class Left:
         self._since = {workflow_id: at for workflow_id, at in self._since.items() if workflow_id in due_now}
 
 
-def reconcile(ledger: Ledger, queue: Queue, publish: Callable[[Publication], None], left: Left | None = None) -> int:
-    """Look at what is due; returns how many rows that were. Any number of workers may do so at the same time.
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """How many rows were due, and how many of them are ready steps whose messages merely wait their turn."""
+
+    rows: int = 0
+    queued: int = 0
+
+
+def reconcile(ledger: Ledger, queue: Queue, publish: Callable[[Publication], None], left: Left | None = None) -> Looked:
+    """Look at what is due. Any number of workers may do so at the same time.
 
     `left` is the same in all rounds of a worker.
     """
@@ -80,7 +89,7 @@ def reconcile(ledger: Ledger, queue: Queue, publish: Callable[[Publication], Non
     found = due(ledger, limit=BATCH + ROWS_OF_ONE * len(left))
     left.keep({look.workflow_id for look in found.looks})
     if not found.looks:
-        return 0
+        return Looked()
     passed_over = _merely_queued(ledger, queue, found) if found.sent else set()
     by_workflow: dict[str, list[Look]] = {}
     for look in found.looks:
@@ -88,7 +97,7 @@ def reconcile(ledger: Ledger, queue: Queue, publish: Callable[[Publication], Non
             by_workflow.setdefault(look.workflow_id, []).append(look)
     for together in by_workflow.values():
         _look(ledger, together, publish, left)
-    return len(found.looks)
+    return Looked(len(found.looks), len(passed_over))
 
 
 def _look(ledger: Ledger, together: list[Look], publish: Callable[[Publication], None], left: Left) -> None:

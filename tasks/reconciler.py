@@ -23,7 +23,8 @@ IDLE = 1.0
 """Seconds between two rounds where nothing is known to be due sooner."""
 
 LEAST, LEAST_BESIDE_OTHERS = 0.01, 0.25
-"""Seconds between two rounds at least: as a rule, and while something is due that this worker cannot look at."""
+"""Seconds between two rounds at least: as a rule, and while something is due that this worker cannot look at, or that
+merely queues. In a long queue that is always so: without a rest the rounds would cost more than the work."""
 
 
 class Reconciler(threading.Thread):
@@ -73,8 +74,9 @@ class Reconciler(threading.Thread):
         if self._queue.was_emptied():
             log.warning("Redis has lost its messages; %d steps are sent again", recall(self._ledger, GRACE))
         began = time.monotonic()
-        meters.looked(reconcile(self._ledger, self._queue, self._publish, self._left), time.monotonic() - began)
+        looked = reconcile(self._ledger, self._queue, self._publish, self._left)
+        meters.looked(looked.rows, time.monotonic() - began)
         soonest = next_due(self._ledger)
         # What is left to others stays due until they have looked.
-        least = LEAST_BESIDE_OTHERS if self._left else LEAST
+        least = LEAST_BESIDE_OTHERS if self._left or looked.queued else LEAST
         return IDLE if soonest is None else min(IDLE, max(soonest, least))

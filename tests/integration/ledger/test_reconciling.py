@@ -60,15 +60,15 @@ def test_one_workflow_that_cannot_be_looked_at_holds_up_no_other(play: Play) -> 
     left = Left(watch)
     reconcile(ledger, Empty(), sent.append, left)
     assert [each.workflow_id for each in sent] == [fine]
-    assert reconcile(ledger, Empty(), sent.append, left) == 2  # its step and its deadline, for others to see
+    assert reconcile(ledger, Empty(), sent.append, left).rows == 2  # its step and its deadline, for others to see
     watch.now += LEFT
     reconcile(ledger, Empty(), sent.append, left)
     assert not any(row["wake_at"] is None for row in play.rows(steps, unreadable))
     assert not left
     play.pass_time(20)
-    assert reconcile(ledger, Empty(), sent.append, left) == 1  # the other one: this one's turn comes later
+    assert reconcile(ledger, Empty(), sent.append, left).rows == 1  # the other one: this one's turn comes later
     play.pass_time(60)
-    assert reconcile(ledger, Empty(), sent.append, left) == 3  # its step, its deadline, and the other one
+    assert reconcile(ledger, Empty(), sent.append, left).rows == 3  # its step, its deadline, and the other one
 
 
 def test_what_only_a_newer_release_understands_is_left_to_its_worker(play: Play) -> None:
@@ -81,12 +81,12 @@ def test_what_only_a_newer_release_understands_is_left_to_its_worker(play: Play)
     left = Left()
     before = play.rows(steps, workflow)
     for _ in range(3):
-        assert reconcile(old, Empty(), sent.append, left) == 1
+        assert reconcile(old, Empty(), sent.append, left).rows == 1
     assert play.rows(steps, workflow) == before
     assert not sent
     reconcile(new, Empty(), sent.append)
     assert [each.workflow_id for each in sent] == [workflow]
-    assert reconcile(old, Empty(), sent.append, left) == 0
+    assert reconcile(old, Empty(), sent.append, left).rows == 0
     assert not left
 
 
@@ -102,7 +102,7 @@ def test_a_word_of_a_newer_release_in_a_step_is_left_as_it_is(play: Play, column
     play.pass_time(3_600)
     before = play.rows(steps, workflow)
     sent: list[Publication] = []
-    assert reconcile(play.ledger, Empty(), sent.append, Left()) == 1
+    assert reconcile(play.ledger, Empty(), sent.append, Left()).rows == 1
     assert play.rows(steps, workflow) == before
     assert not sent
 
