@@ -22,6 +22,7 @@ presence      which workers are alive
 notices       what ops are to be told, taken by one worker at a time
 stuck         workflows to which nothing has happened for long
 retention     finished workflows deleted, a little at a time
+fixed         queries whose text is made once
 views         what people and programs read
 """
 

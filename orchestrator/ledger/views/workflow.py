@@ -1,14 +1,14 @@
 """One workflow with everything about it: context, output, error and every step, in the definition's order."""
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import JSON, Connection, bindparam, func, or_, select
+from sqlalchemy import JSON, Connection, Row, bindparam, func, or_, select
 
 from orchestrator.definition import Definition
 from orchestrator.jsontype import Json
 from orchestrator.ledger.book import Ledger
 from orchestrator.ledger.children import children_of
+from orchestrator.ledger.fixed import Fixed
 from orchestrator.ledger.tables import steps, workflows
 from orchestrator.ledger.views.snapshot import missing
 from orchestrator.moments import iso, took_ms
@@ -52,31 +52,20 @@ _STEPS = select(*_COLUMNS).where(steps.c.workflow_id == bindparam("id"), _OWN_ST
 
 _AS_JSON = func.json_agg(func.json_build_array(*_COLUMNS), type_=JSON)
 _STEPS_WITHIN = select(_AS_JSON).where(steps.c.workflow_id == workflows.c.id, _OWN_STEPS)
-_WITH_STEPS = select(*_HEAD, _STEPS_WITHIN.scalar_subquery().label("steps")).where(workflows.c.id == bindparam("id"))
+_WITH_STEPS = Fixed(
+    select(*_HEAD, _STEPS_WITHIN.scalar_subquery().label("steps")).where(workflows.c.id == bindparam("id"))
+)
 """Head and steps in one round trip, on PostgreSQL, whose JSON keeps numbers as they are."""
 
 
 def workflow_view(ledger: Ledger, workflow_id: str) -> Json:
     """The workflow as `GET /api/workflows/<id>` shows it. Raises NotFound."""
-    if ledger.database.postgresql:
-        with ledger.database.single() as connection:
-            return _shown(ledger, connection, workflow_id)
-    with ledger.database.snapshot() as connection:
-        return _shown(ledger, connection, workflow_id)
-
-
-def _shown(ledger: Ledger, connection: Connection, workflow_id: str) -> Json:
-    together = ledger.database.postgresql
-    head = connection.execute(_WITH_STEPS if together else _HEAD_ALONE, {"id": workflow_id}).one_or_none()
-    if head is None:
-        raise missing(workflow_id)
-    definition = ledger.definitions.get(connection, head.version)
-    found: Iterable[Sequence[Json]] = (
-        head.steps if together else [tuple(row) for row in connection.execute(_STEPS, {"id": workflow_id})]
-    )
-    rows = {step.name: step for step in map(_Step._make, found)}
-    rounds = {name: row.key_round for name, row in rows.items()}
-    children = children_of(connection, workflow_id, definition, rounds)
+    database = ledger.database
+    with database.single() if database.postgresql else database.snapshot() as connection:
+        head, rows = (_with_steps if database.postgresql else _then_steps)(connection, workflow_id)
+        definition = ledger.definitions.get(connection, head.version)
+        rounds = {name: row.key_round for name, row in rows.items()}
+        children = children_of(connection, workflow_id, definition, rounds)
     return {
         "workflowId": head.id,
         "type": head.type,
@@ -85,9 +74,7 @@ def _shown(ledger: Ledger, connection: Connection, workflow_id: str) -> Json:
         "compensation": head.compensation,
         "priority": Priority(head.priority).word,
         "context": head.context,
-        "parent": None
-        if head.parent is None
-        else {"workflowId": head.parent["workflow_id"], "step": head.parent["step"]},
+        "parent": _parent(head.parent),
         "steps": [_step(name, rows) | {"childId": children.get(name)} for name in _ordered(definition, rows)],
         "output": head.output,
         "error": head.error,
@@ -97,6 +84,23 @@ def _shown(ledger: Ledger, connection: Connection, workflow_id: str) -> Json:
         "deadlineAt": iso(head.deadline_at),
         "definitionVersion": head.version,
     }
+
+
+def _with_steps(connection: Connection, workflow_id: str) -> tuple[Row[*tuple[Any, ...]], dict[str, _Step]]:
+    """Its row and those of its steps by name, in one round trip."""
+    head = _WITH_STEPS.execute(connection, id=workflow_id).one_or_none()
+    if head is None:
+        raise missing(workflow_id)
+    return head, {step.name: step for step in map(_Step._make, head.steps)}
+
+
+def _then_steps(connection: Connection, workflow_id: str) -> tuple[Row[*tuple[Any, ...]], dict[str, _Step]]:
+    """The same in two."""
+    head = connection.execute(_HEAD_ALONE, {"id": workflow_id}).one_or_none()
+    if head is None:
+        raise missing(workflow_id)
+    found = connection.execute(_STEPS, {"id": workflow_id})
+    return head, {row.name: _Step(*row) for row in found}
 
 
 def _parent(parent: Json) -> Json:
