@@ -6,7 +6,8 @@ send         the other: a wide workflow's first messages
 canvas       fragments of the plan → chains, groups and chords
 dispatch     sending them, which may fail without harm
 patterns     messages as Celery makes them, without making each
-pushing      those of many threads, pushed with one command
+pushing      many of them with one command
+posting      the web's thread that sends after the answer
 bench        what a worker process holds: ledger, HTTP session, its name
 going_on     whether a worker may take a workflow's next step at once
 folder       the definitions that children are started from

@@ -17,6 +17,7 @@ from orchestrator.settings import Settings
 from orchestrator.workflow import Publication
 from tasks import step
 from tasks.dispatch import FEW, Dispatch
+from tasks.posting import Posting
 
 EXTENSION = "orchestrator"
 CONNECTIONS = 5
@@ -50,7 +51,7 @@ def assembled(
         starter=Starter(ledger),
         definitions=read_folder(settings.definitions) if definitions is None else definitions,
         sealer=Sealer(settings.key().split(",")),
-        publish=publish or Dispatch(step, at_once=FEW, starts=True),
+        publish=publish or Posting(Dispatch(step, at_once=FEW, by_pattern=True).send),
         around=surroundings(settings),
     )
 

@@ -63,26 +63,25 @@ def mark_worker() -> None:
     """The points of a worker."""
     from orchestrator.ledger.clerk import Clerk
     from orchestrator.ledger.rows import Rows
+    from tasks.dispatch import Dispatch
 
     around(Clerk, "claim", before="received", after="claimed")
     around(Clerk, "settle", before="called", after="settled")
     around(Rows, "lock", after="locked")
-    mark_publishing("looked", lambda: threading.current_thread().name == "reconciler")
+    mark_publishing(Dispatch, "looked", lambda: threading.current_thread().name == "reconciler")
 
 
-def mark_publishing(point: str, here: Callable[[], bool]) -> None:
+def mark_publishing(publisher: type, point: str, here: Callable[[], bool]) -> None:
     """A point before publishing, where there is something to publish."""
-    from tasks.dispatch import Dispatch
-
-    original = Dispatch.__call__
+    original = publisher.__call__
 
     @wraps(original)
-    def wrapped(self: Dispatch, publication: object) -> None:
+    def wrapped(self: object, publication: object) -> None:
         if publication and here():
             reached(point)
-        original(self, publication)  # type: ignore[arg-type]  # passed on as it came
+        original(self, publication)
 
-    Dispatch.__call__ = wrapped  # type: ignore[method-assign]  # to wrap it is the point
+    publisher.__call__ = wrapped  # type: ignore[method-assign]  # to wrap it is the point
 
 
 def main(what: str, *options: str) -> None:
@@ -95,9 +94,10 @@ def main(what: str, *options: str) -> None:
         work(list(options))
         return
     from orchestrator.settings import Settings
+    from tasks.posting import Posting
     from web.serving import serve
 
-    mark_publishing("started", lambda: True)
+    mark_publishing(Posting, "started", lambda: True)
     serve(Settings.from_environment(), options[0], int(options[1]))
 
 

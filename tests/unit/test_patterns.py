@@ -37,7 +37,7 @@ class Line:
         self.app.conf.task_default_queue = "orchestrator"
         self.app.conf.task_ignore_result = True
         self.step: Task = self.app.task(_never, name="orchestrator.step", shared=False)
-        self.publish = Dispatch(self.step, starts=True)
+        self.publish = Dispatch(self.step, by_pattern=True)
         self._client = redis.Redis.from_url(url)
 
     def taken(self) -> list[Json]:
