@@ -40,7 +40,7 @@ COMPONENTS = (
     ),
     ("Redis client", "redis/"),
     ("Celery and kombu", "celery/ kombu/ billiard/ vine/"),
-    ("our task and dispatch", "tasks/ orchestrator/attempt.py"),
+    ("our task and dispatch", "tasks/ orchestrator/attempt.py orchestrator/making.py"),
     ("logging", "logging/"),
 )
 """A component and where its files are. A sample belongs to the innermost frame that is of any; the standard library

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from cryptography.fernet import Fernet
 
 from orchestrator.admission import Wish, admit
-from orchestrator.attempt import Delegate, outcome_of
 from orchestrator.callbacks import Callbacks, Tokens
 from orchestrator.definition import Definition
 from orchestrator.errors import Conflict, ContextError
@@ -15,6 +14,7 @@ from orchestrator.jsontype import Json
 from orchestrator.ledger.materials import Gathering, Materials
 from orchestrator.ledger.outputs import names_read, rendered
 from orchestrator.ledger.scopes import ItemSeen, step_seen, steps_seen
+from orchestrator.making import Delegate, outcome_of
 from orchestrator.moves.answering import Answered
 from orchestrator.moves.claiming import Claimed, Refusal
 from orchestrator.moves.move import Claim, Control, Look, Move, Settle

@@ -94,7 +94,7 @@ def test_an_error_that_nobody_expected_settles_the_step_and_does_not_show_its_te
     def break_down(*_: object) -> None:
         raise RuntimeError(CARD)
 
-    monkeypatch.setattr("orchestrator.attempt.request_for", break_down)
+    monkeypatch.setattr("orchestrator.making.request_for", break_down)
     failed = attempted(of(StepState("charge")))
     assert failed.effect is Effect.UNKNOWN
     assert "RuntimeError in break_down" in failed.error.message
