@@ -1,26 +1,29 @@
-"""What a user of this project writes: a definition. And how it is started: as `orchestrator start` does it."""
+"""What a user of this project writes: a definition. And how it is started: as the web process does it."""
 
 from functools import cache
 
 from benchmarks.shapes import Shape
 from orchestrator.admission import Wish, admit
-from orchestrator.cli.opening import sender
 from orchestrator.definition import Definition
 from orchestrator.jsontype import Json
 from orchestrator.ledger import Ledger
 from orchestrator.ledger.engine import Database
-from orchestrator.ledger.starting import start as start_in_ledger
+from orchestrator.ledger.starter import Starter
 from orchestrator.reading import read_document
 from orchestrator.sealing import Sealer
 from orchestrator.settings import Settings
+from tasks import step
+from tasks.dispatch import FEW, Dispatch
 
 
 @cache
-def _ledger() -> Ledger:
-    return Ledger(Database(Settings.from_environment().database_url))
+def _starter() -> Starter:
+    return Starter(Ledger(Database(Settings.from_environment().database_url)))
 
 
-_send = cache(sender)
+@cache
+def _dispatch() -> Dispatch:
+    return Dispatch(step, at_once=FEW, by_pattern=True)
 
 
 @cache
@@ -45,4 +48,4 @@ def _step(base: str, shape: Shape, step: str) -> Json:
 def start(base: str, shape: Shape) -> None:
     """Start one workflow."""
     drawn = definition(base, shape)
-    _send()(start_in_ledger(_ledger(), drawn, admit(drawn, Wish({}, "benchmark"), _sealer())).publication)
+    _dispatch()(_starter().start(drawn, admit(drawn, Wish({}, "benchmark"), _sealer())).publication)

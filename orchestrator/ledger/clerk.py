@@ -111,7 +111,7 @@ class Clerk:
     def _proceed_again(self, move: Proceed) -> Answered:
         """Alone, so that no other thread is given meanwhile what seems to be in nobody's hands."""
         with self._desk:
-            held = frozenset(step for workflow_id, step in self._in_hand if workflow_id == move.workflow_id)
+            held = frozenset(step for workflow_id, step in self._in_hand.copy() if workflow_id == move.workflow_id)
             again = replace(move, settle=replace(move.settle, again=True), held=held)
             [made] = make_together(self._ledger, [again])
             self._hand_out([again], [made])
