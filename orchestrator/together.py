@@ -37,6 +37,7 @@ class _Ticket(Generic[Wanted, Reply]):
 
 class Together(Generic[Wanted, Reply]):
     """Has `do` called by one thread at a time, for up to `most` that wait; it answers each of them, in their order.
+    `most` may be changed at any time.
 
     Where it raises, it is called for each alone, so that one takes no other with it; but for Unavailable, which all of
     them get.
@@ -44,7 +45,7 @@ class Together(Generic[Wanted, Reply]):
 
     def __init__(self, do: Callable[[Sequence[Wanted]], Sequence[Reply]], most: int) -> None:
         self._do = do
-        self._most = most
+        self.most = most
         self._waiting: list[_Ticket[Wanted, Reply]] = []
         self._led = False
         self._queue = threading.Lock()
@@ -71,7 +72,7 @@ class Together(Generic[Wanted, Reply]):
     def _lead(self, own: _Ticket[Wanted, Reply]) -> None:
         """A turn for those who wait longest, of whom this thread is the first; and the next one's turn begins."""
         with self._queue:
-            batch = self._waiting[: self._most]
+            batch = self._waiting[: self.most]
             del self._waiting[: len(batch)]
         try:
             self._serve(batch)

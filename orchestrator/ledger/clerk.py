@@ -22,6 +22,7 @@ from orchestrator.moves.claiming import Claimed, Refusal
 from orchestrator.moves.move import Claim, Proceed, Proceeded, Settle
 from orchestrator.moves.settling import Settled
 from orchestrator.shares import Shares
+from orchestrator.together import Together
 from orchestrator.workflow import Publication
 
 MOST = 100
@@ -49,29 +50,14 @@ class Went:
 Answered = Made[Materials | Refusal | Settled | Went]
 
 
-class _Ticket:
-    """One thread's move, and what came of it."""
-
-    def __init__(self, move: Worked) -> None:
-        self.move = move
-        self.made: Answered | None = None
-        self.error: Exception | None = None
-
-    @property
-    def served(self) -> bool:
-        """Whether its thread can go on."""
-        return self.made is not None or self.error is not None
-
-
 class Clerk:
     """Makes claims and settles for any number of threads. `shares` is told which steps are in their hands."""
 
     def __init__(self, ledger: Ledger, shares: Shares | None = None) -> None:
         self._ledger = ledger
         self._shares = shares
-        self._waiting: list[_Ticket] = []
+        self._make = Together[Worked, Answered](self._serve, MOST)
         self._desk = threading.Lock()
-        self._most = MOST
         self._in_hand: set[Key] = set()
 
     def close(self) -> None:
@@ -128,55 +114,21 @@ class Clerk:
             self._hand_out([move], [made])
             return made
 
-    def _make(self, move: Worked) -> Answered:
-        ticket = _Ticket(move)
-        self._waiting.append(ticket)
+    def _serve(self, moves: Sequence[Worked]) -> Sequence[Answered]:
         with self._desk:
-            # The thread before may have made this move with its own.
-            while not ticket.served:
-                self._serve_batch(self._next())
-        if ticket.error is not None:
-            raise ticket.error
-        assert ticket.made is not None, "a served ticket has a reply or an error"
-        return ticket.made
-
-    def _next(self) -> list[_Ticket]:
-        """Those who wait longest. Others may join the end of the queue at any moment, nobody else leaves it."""
-        batch = self._waiting[: self._most]
-        del self._waiting[: len(batch)]
-        return batch
-
-    def _serve_batch(self, batch: Sequence[_Ticket]) -> None:
-        moves = [ticket.move for ticket in batch]
-        began = time.monotonic()
-        try:
+            began = time.monotonic()
             made = make_together(self._ledger, moves)
-        except Exception as error:
-            # One move that cannot be made must not take the others with it.
-            if len(batch) == 1 or isinstance(error, Unavailable):
-                for ticket in batch:
-                    ticket.error = error
-                return
-            for ticket in batch:
-                self._serve_batch([ticket])
-            return
-        except BaseException:
-            # This thread is told to end (SystemExit, KeyboardInterrupt). The others have left the queue: without an
-            # answer they would look for themselves in it for ever.
-            for ticket in batch:
-                ticket.error = Unavailable("the thread that made the moves was told to end")
-            raise
-        self._learn(time.monotonic() - began, len(batch))
-        self._hand_out(moves, made)
-        for ticket, answer in zip(batch, made, strict=True):
-            ticket.made = answer
+            self._learn(time.monotonic() - began, len(moves))
+            self._hand_out(moves, made)
+            return made
 
     def _learn(self, seconds: float, moves: int) -> None:
         meters.batch(moves, seconds)
+        most = self._make.most
         if seconds > SHORT:
-            self._most = max(1, min(moves, self._most) // 2)
-        elif self._most < MOST:
-            self._most += 1
+            self._make.most = max(1, min(moves, most) // 2)
+        elif most < MOST:
+            self._make.most = most + 1
 
     def _hand_out(self, moves: Sequence[Worked], made: Sequence[Answered]) -> None:
         for move, answer in zip(moves, made, strict=True):

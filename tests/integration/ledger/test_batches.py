@@ -74,7 +74,7 @@ def test_a_thread_that_is_told_to_end_leaves_nobody_waiting(play: Play) -> None:
     until(lambda: ledger.transactions == 1, "the first transaction is under way")
     for thread in threads[1:]:
         thread.start()
-    until(lambda: len(clerk._waiting) == 2, "the others wait for the next one")
+    until(lambda: clerk._make.waiting == 2, "the others wait for the next one")
     ledger.go_on.set()
     for thread in threads:
         thread.join(10)
