@@ -36,7 +36,7 @@ def accepted_callback(
     status = answer.status or 0
     if 200 <= status < 300:  # whatever stands in it
         return Parked(Waiting.CALLBACK, seconds=step.callback.timeout)
-    outcome = _judged(answer, step, now, scope)
+    outcome = _judged(answer, step, now, scope, idempotent=step.call.idempotent)
     assert isinstance(outcome, Failed), "only a 2xx is a success where nothing else is said"
     return outcome
 
@@ -46,7 +46,7 @@ def accepted_poll(
 ) -> tuple[Completed | Failed | Parked, Question | None]:
     """What the answer to the request at the URL `called` means; with a Parked, where to ask how it stands."""
     poll = _poll(step)
-    outcome = _judged(answer, step, now, scope)
+    outcome = _judged(answer, step, now, scope, idempotent=step.call.idempotent)
     if isinstance(outcome, Failed) or not isinstance(answer, Answer):
         return outcome, None
     seen = _with(scope, answer)
@@ -71,7 +71,7 @@ def asked(
         outcome = _standing(answer, step, poll, now, _with(scope, answer))
         if outcome is not None:
             return outcome, replace(question, errors=0)
-    failed = _judged(answer, step, now, scope)
+    failed = _judged(answer, step, now, scope, idempotent=True)  # to ask again does no harm, whatever was asked for
     assert isinstance(failed, Failed), "a success was looked at before"
     errors, policy = question.errors + 1, step.call.retry
     if not failed.retryable or errors > policy.retries:
@@ -119,12 +119,12 @@ def _completed(answer: Answer, step: Step, scope: Mapping[str, Json]) -> Complet
         return Failed(reason, Effect.DONE, retryable=False)
 
 
-def _judged(answer: Answer | NoAnswer, step: Step, now: float, scope: Mapping[str, Json]) -> Completed | Failed:
+def _judged(
+    answer: Answer | NoAnswer, step: Step, now: float, scope: Mapping[str, Json], *, idempotent: bool
+) -> Completed | Failed:
     """As any answer; but what was only accepted is not known to be done."""
-    call = step.call
-    outcome = judge(
-        answer, success=None, result=None, idempotent=call.idempotent, now=now, on=call.retry.on, scope=scope
-    )
+    on = step.call.retry.on
+    outcome = judge(answer, success=None, result=None, idempotent=idempotent, now=now, on=on, scope=scope)
     if isinstance(outcome, Failed) and outcome.effect is Effect.DONE:
         return replace(outcome, effect=Effect.UNKNOWN)
     return outcome

@@ -988,6 +988,14 @@ def test_a_timer_that_ends_while_the_workflow_is_paused_lets_it_go_on_after_the_
     assert scene.play() == "completed"
 
 
+def test_a_service_may_be_asked_again_how_it_stands_though_the_call_may_not_be_repeated() -> None:
+    """It has the order, and is at work on it: a question that fails is no reason to undo that."""
+    scene = Scene(definition("a > b", a={"call": call(2, idempotent=False), "compensate": undone(), **polls()}))
+    scene.behaves("a", OK, OK, Behaviour.BUSY, TIMEOUT_BEFORE)
+    assert scene.play() == "completed"
+    assert scene.calls == ["a", "b"]
+
+
 def test_a_poll_sends_its_request_once_however_often_it_asks() -> None:
     """Also where a question fails, and where a worker is lost in the midst of one."""
     scene = Scene(definition("a > b", a=polls())).behaves("a", OK, UNREACHABLE, OK)

@@ -22,7 +22,8 @@ def audit(definition: Definition, head: Head, books: Books) -> None:
         _one_provider_served(definition, books)
     elif head.compensate and head.compensation is not Compensation.FAILED:
         _nothing_is_left(definition, books)
-    if definition.compensation == "parallel":
+    if definition.compensation == "parallel" and not any(step.end == "completed" for step in definition.steps.values()):
+        # Whatever is under way when a step ends the workflow so may fail, and is undone by itself.
         _undone_backwards(definition, books)
     if not any(step.join for step in definition.steps.values()):
         _done_forwards(definition, books)
