@@ -18,6 +18,10 @@ RECORDED = ("recorded", "repeated")
 """Answers that tell whoever has said something that it is on record."""
 
 
+BEFORE = 0.5
+"""Seconds by which a caller's time-out may begin before its request arrives: its slot is free when that is over."""
+
+
 def believed(told: Told, said: Iterable[Said]) -> Sentences:
     """A service is believed about its own order, and nobody else is."""
     for one in said:
@@ -172,7 +176,7 @@ def _comings_and_goings(record: Record) -> list[tuple[float, int, int, Call | No
         told = record.workflows.get(call.workflow)
         if call.kind == "undo" or told is None or told.limit_of(call.step) is None:
             continue
-        given_up = call.asked_at + TIMEOUT
+        given_up = call.asked_at + TIMEOUT - BEFORE
         end = min(call.answered_at or given_up, given_up)
         found += [(call.asked_at, 1, 0, call), (end, -1, 0, None)]
     for told in record.workflows.values():
