@@ -133,9 +133,10 @@ def test_a_batch_is_found_by_index(play: Play) -> None:
     def explain(connection, cursor, statement, parameters, *_):  # type: ignore[no-untyped-def]  # SQLAlchemy's signature
         if statement.startswith(("SELECT", "DELETE")) and "workflow" in statement:
             asked = connection.connection.cursor()
-            asked.execute("SET LOCAL enable_seqscan = off")
+            asked.execute("SET enable_seqscan = off")  # a look is no transaction, so nothing could be local to it
             asked.execute(f"EXPLAIN {statement}", parameters)
             said.append("\n".join(row[0] for row in asked.fetchall()))
+            asked.execute("RESET enable_seqscan")
 
     for _ in range(3):
         play.completed()
