@@ -2,6 +2,7 @@
 
 import logging
 import random
+import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,14 +18,14 @@ from orchestrator.ledger.materials import Materials
 from orchestrator.ledger.presence import SILENCE, STEADY
 from orchestrator.limits import speaks_for
 from orchestrator.making import Delegate, outcome_of
-from orchestrator.moves.claiming import Refusal
+from orchestrator.moves.claiming import LEASE_MARGIN, Refusal
 from orchestrator.moves.move import Proceed, Settle
 from orchestrator.moves.settling import NO_CALL, Settled
 from orchestrator.outcome import Failed, Outcome, StepError
 from orchestrator.request import Surroundings
 from orchestrator.standing import Holds, Standing
 from orchestrator.states import Effect
-from orchestrator.workflow import Publication
+from orchestrator.workflow import Kind, Publication
 
 log = logging.getLogger("orchestrator")
 
@@ -37,11 +38,15 @@ Publish = Callable[[Publication], None]
 class Beside(Protocol):
     """Who makes attempts beside the one at hand, in the same process."""
 
-    def room(self) -> int:
-        """How many steps may be kept now, the one that the asking thread goes on with included; 0: none at all."""
+    def room(self, wanted: int) -> int:
+        """Room for so many steps, the one that the asking thread goes on with included: threads are set aside for the
+        others. 1 where there are not enough of them, 0 where none at all may be kept."""
+
+    def give_back(self, threads: int) -> None:
+        """So many of those that were set aside are not needed."""
 
     def run(self, job: Callable[[], object]) -> None:
-        """Have it done soon, in another thread."""
+        """Have it done at once, in a thread that was set aside; never twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,7 @@ def attempt(bench: Bench, workflow_id: str, step: str, canvas: Canvas | None = N
     last attempt made here.
     """
     canvas = canvas or Canvas()
-    still_ours = bench.standing.from_now()
+    still_ours = _for_a_lease(bench.standing.from_now())
     taken = _taken(bench, workflow_id, step)
     if isinstance(taken.reply, Materials):
         return _carry_on(bench, taken.reply, still_ours, canvas)
@@ -100,17 +105,15 @@ def _carry_on(bench: Bench, materials: Materials, still_ours: Holds, canvas: Can
         outcome, called = _safely(bench, materials, still_ours)
         share = random.random()  # noqa: S311 - jitter, not a secret
         settle = Settle(materials.workflow_id, canvas.last, materials.attempt, outcome, share, called)
-        still_ours = bench.standing.from_now()
-        settled, kept = _settle(bench, settle, canvas)
-        _give_back(bench, materials, outcome)
-        if materials.parent is not None:
-            bench.parked()  # where that was the last of its steps, the one that had started it is due
-        if not kept:
-            return settled
-        canvas.left = True
-        materials, *others = kept
-        for other in others:
+        still_ours = _for_a_lease(bench.standing.from_now())
+        made = _settle(bench, settle, canvas, _branches(materials))
+        for other in made.reply.kept[1:]:
             _set_beside(bench, other, still_ours)
+        _tell(bench, materials, outcome, made)
+        if not made.reply.kept:
+            return made.reply.settled
+        canvas.left = True
+        materials = made.reply.kept[0]
 
 
 def _set_beside(bench: Bench, materials: Materials, still_ours: Holds) -> None:
@@ -118,35 +121,73 @@ def _set_beside(bench: Bench, materials: Materials, still_ours: Holds) -> None:
     bench.beside.run(lambda: _carry_on(bench, materials, still_ours, Canvas(may_be_left=True)))
 
 
-def _settle(bench: Bench, settle: Settle, canvas: Canvas) -> tuple[Settled, Sequence[Materials]]:
-    """Record the outcome; keep what follows with the same commit, if that may be, and give its materials.
+def _for_a_lease(holds: Holds) -> Holds:
+    """Whether what is claimed from now on is still the worker's own, and its call would end within its lease."""
+    until = time.monotonic() + LEASE_MARGIN
+    return lambda: holds() and time.monotonic() < until
+
+
+def _branches(materials: Materials) -> int:
+    """How many steps the outcome may let go on, as a rule; where it is more they are not kept."""
+    step = materials.step
+    return len(materials.definition.successors(step.name) if step.kind is Kind.CALL else step.following or ())
+
+
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """An outcome that is committed: what came of it, and what is to be sent."""
+
+    reply: Went
+    publication: Publication
+
+
+def _settle(bench: Bench, settle: Settle, canvas: Canvas, branches: int) -> _Recorded:
+    """Record the outcome; keep what follows with the same commit, if that may be.
 
     The call was made: its outcome is worth waiting for a database that is away for a while.
     """
-    room = bench.beside.room() if canvas.may_be_left and bench.beside is not None else 0
-    if room:
-        proceeded = bench.clerk.proceed(Proceed(settle, bench.name, room), patience=SETTLE_PATIENCE)
-        went, publication = proceeded.reply or Went(Settled.LATE), proceeded.publication
-    else:
+    room = bench.beside.room(branches) if canvas.may_be_left and bench.beside is not None else 0
+    if not room or bench.beside is None:
         made = bench.clerk.settle(settle, patience=SETTLE_PATIENCE)
-        went, publication = Went(made.reply or Settled.LATE), made.publication
-    bench.publish(publication)
-    if went.settled is Settled.PARKED:
-        bench.parked()
-    return went.settled, went.kept
+        return _Recorded(Went(made.reply or Settled.LATE), made.publication)
+    used = 1
+    try:
+        proceeded = bench.clerk.proceed(Proceed(settle, bench.name, room), patience=SETTLE_PATIENCE)
+        went = proceeded.reply or Went(Settled.LATE)
+        used = max(1, len(went.kept))
+        return _Recorded(went, proceeded.publication)
+    finally:
+        bench.beside.give_back(room - used)
+
+
+def _tell(bench: Bench, materials: Materials, outcome: Outcome, made: _Recorded) -> None:
+    """What follows a commit, and is found out anyway a little later: none of it may cost kept steps their calls."""
+    try:
+        bench.publish(made.publication)
+        _give_back(bench, materials, outcome)
+        # Where that was the last step of a child, the one that had started it is due.
+        if made.reply.settled is Settled.PARKED or materials.parent is not None:
+            bench.parked()
+    except Exception as error:
+        log.error("what follows %s was not told: %s", materials.step.name, type(error).__name__)
 
 
 def _taken(bench: Bench, workflow_id: str, step: str) -> Made[Materials | Refusal]:
     """The step, taken if it may be; one that is limited through the limiter, which knows whose turn it is."""
     taken = bench.clerk.claim(workflow_id, step, bench.name)
     if taken.reply is Refusal.LIMITED and bench.limiter is not None:
-        return bench.limiter.claim(workflow_id, step)
+        taken = bench.limiter.claim(workflow_id, step)
+        if isinstance(taken.reply, Materials):
+            bench.clerk.hold(taken.reply)
     return taken
 
 
 def _give_back(bench: Bench, materials: Materials, outcome: Outcome) -> None:
     """The slot of an attempt that is over. Where that cannot be said now, it is found out soon: nothing is lost."""
-    if materials.slot is None or bench.limiter is None:
+    if bench.limiter is None:
+        return
+    if materials.slot is None:
+        bench.limiter.forget(materials)
         return
     try:
         bench.limiter.give_back(materials, speaks_for(outcome))

@@ -111,6 +111,10 @@ class Children:
                 self._order(found, "undo", materials)
             case WorkflowStatus.RUNNING | WorkflowStatus.PAUSED:
                 self._order(found, "cancel", materials)
+            case None if undone.effect is Effect.DONE:
+                return Failed(
+                    StepError("child", "the workflow that it had started is not there"), Effect.NONE, retryable=False
+                )
             case None | WorkflowStatus.FAILED | WorkflowStatus.CANCELLED:
                 return _undoing_came(materials, found)
         return _later(materials)

@@ -1,5 +1,6 @@
 """The ledger as its callers hold it: moves in, replies and what is to be published out, one transaction for all."""
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from copy import copy
@@ -19,6 +20,8 @@ from orchestrator.ledger.rows import Rows
 from orchestrator.moves.move import Move
 from orchestrator.states import WorkflowStatus
 from orchestrator.workflow import Head, Limited, Publication, SentAside, Workflow, limited, never_aside
+
+log = logging.getLogger("orchestrator")
 
 Reply = TypeVar("Reply")
 
@@ -122,8 +125,12 @@ class Ledger:
 def log_all(workflows: Mapping[str, Workflow]) -> None:
     """A line for each change of state that was committed; who counts them is told as well."""
     for workflow in workflows.values():
-        log_changes(workflow.head.id, workflow.head.type, workflow.events)
-        meters.moved(workflow)
+        try:
+            log_changes(workflow.head.id, workflow.head.type, workflow.events)
+            meters.moved(workflow)
+        except Exception as error:
+            # It is committed: whoever made the move must hear that, and not make it once more.
+            log.error("changes of workflow %s were not told of: %s", workflow.head.id, type(error).__name__)
 
 
 def _make(move: Move[Reply], workflow: Workflow | None, now: float) -> Made[Reply]:

@@ -58,7 +58,7 @@ class Clerk:
         self._shares = shares
         self._make = Together[Worked, Answered](self._serve, MOST)
         self._desk = threading.Lock()
-        self._in_hand: set[Key] = set()
+        self._in_hand: dict[Key, int] = {}
 
     def close(self) -> None:
         """Close the database connections."""
@@ -80,7 +80,8 @@ class Clerk:
         try:
             made = _patiently(lambda: self._make(move), lambda: self._make(replace(move, again=True)), patience)
         finally:
-            self._let_go((move.workflow_id, move.step))
+            self._make_room(move)
+        self._let_go(move)
         return Made(made.reply if isinstance(made.reply, Settled) else Settled.LATE, made.publication)
 
     def proceed(self, move: Proceed, *, patience: float) -> Made[Went]:
@@ -91,16 +92,17 @@ class Clerk:
         try:
             made = _patiently(lambda: self._make(move), lambda: self._proceed_again(move), patience)
         finally:
-            self._let_go((move.workflow_id, move.settle.step))
+            self._make_room(move.settle)
+        self._let_go(move.settle)
         return Made(made.reply if isinstance(made.reply, Went) else Went(Settled.LATE), made.publication)
 
     def _proceed_again(self, move: Proceed) -> Answered:
         """Alone, so that no other thread is given meanwhile what seems to be in nobody's hands."""
         with self._desk:
-            held = frozenset(step for workflow_id, step in self._in_hand.copy() if workflow_id == move.workflow_id)
+            held = frozenset(step for workflow_id, step in list(self._in_hand) if workflow_id == move.workflow_id)
             again = replace(move, settle=replace(move.settle, again=True), held=held)
             [made] = make_together(self._ledger, [again])
-            self._hand_out([again], [made])
+            self._hand_out([made])
             return made
 
     def _claim_again(self, move: Claim, until: float) -> Answered:
@@ -111,7 +113,7 @@ class Clerk:
             if time.monotonic() > until:
                 raise Unavailable("the database has been away for too long to claim a step")
             [made] = make_together(self._ledger, [move])
-            self._hand_out([move], [made])
+            self._hand_out([made])
             return made
 
     def _serve(self, moves: Sequence[Worked]) -> Sequence[Answered]:
@@ -119,7 +121,7 @@ class Clerk:
             began = time.monotonic()
             made = make_together(self._ledger, moves)
             self._learn(time.monotonic() - began, len(moves))
-            self._hand_out(moves, made)
+            self._hand_out(made)
             return made
 
     def _learn(self, seconds: float, moves: int) -> None:
@@ -130,22 +132,30 @@ class Clerk:
         elif most < MOST:
             self._make.most = most + 1
 
-    def _hand_out(self, moves: Sequence[Worked], made: Sequence[Answered]) -> None:
-        for move, answer in zip(moves, made, strict=True):
+    def _hand_out(self, made: Sequence[Answered]) -> None:
+        for answer in made:
             given = answer.reply.kept if isinstance(answer.reply, Went) else [answer.reply]
             for one in given:
                 if isinstance(one, Materials):
-                    self._take((move.workflow_id, one.step.name), one)
+                    self.hold(one)
 
-    def _take(self, key: Key, materials: Materials) -> None:
-        self._in_hand.add(key)
+    def hold(self, materials: Materials) -> None:
+        """A thread has this attempt in its hands, until its outcome is recorded."""
+        key = (materials.workflow_id, materials.step.name)
+        self._in_hand[key] = materials.attempt
         if self._shares is not None:
             self._shares.take(key, materials.call)
 
-    def _let_go(self, key: Key) -> None:
-        self._in_hand.discard(key)
+    def _make_room(self, move: Settle) -> None:
+        """The call is over, whether or not that could be recorded."""
         if self._shares is not None:
-            self._shares.drop(key)
+            self._shares.drop((move.workflow_id, move.step))
+
+    def _let_go(self, move: Settle) -> None:
+        """The outcome is recorded. A later attempt of the step may be in another thread's hands: that one stays."""
+        key = (move.workflow_id, move.step)
+        if self._in_hand.get(key) == move.attempt:
+            self._in_hand.pop(key, None)
 
 
 def _patiently(first: Callable[[], Reply], again: Callable[[], Reply], patience: float) -> Reply:

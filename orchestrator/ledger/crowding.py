@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Mapping
 
-from sqlalchemy import tuple_, update
+from sqlalchemy import select, tuple_, update
 
 from orchestrator.definition import NO_CALL, Call
 from orchestrator.errors import ExpressionError
@@ -72,10 +72,15 @@ class Crowding:
 
 
 def call_back(ledger: Ledger, keys: Collection[Key]) -> None:
-    """Look at those of these steps now that were sent aside. A row that somebody changes just now is passed over."""
+    """Look at those of these steps now that were sent aside. A row that somebody changes just now is passed over: it
+    comes by its own time."""
     with ledger.database.transaction() as connection:
         now = ledger.database.now(connection)
         here = tuple_(steps.c.workflow_id, steps.c.name)
         aside = (steps.c.status == StepStatus.WAITING.value, steps.c.waiting_for == Waiting.SHARE.value)
-        free = here.in_(sorted(keys))
-        connection.execute(update(steps).where(free, *aside, steps.c.wake_at > now).values(wake_at=now))
+        free = (
+            select(steps.c.workflow_id, steps.c.name)
+            .where(here.in_(sorted(keys)), *aside, steps.c.wake_at > now)
+            .with_for_update(skip_locked=True)
+        )
+        connection.execute(update(steps).where(here.in_(free)).values(wake_at=now))

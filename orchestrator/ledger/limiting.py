@@ -95,6 +95,10 @@ class Limiter:
                 self._hurry()
             return made
 
+    def forget(self, materials: Materials) -> None:
+        """The attempt is over that had come this way and needed no slot."""
+        self._held.discard((materials.workflow_id, materials.step.name))
+
     def give_back(self, materials: Materials, good: bool | None) -> None:
         """The attempt is over: its slot is free, and who waited longest is woken.
 

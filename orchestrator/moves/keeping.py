@@ -28,17 +28,23 @@ def keep(workflow: Workflow, settled: str, worker: str, room: int, now: float) -
     return [reply for reply in replies if isinstance(reply, Claimed)]
 
 
-def kept_before(workflow: Workflow, worker: str, held: Collection[str], now: float) -> list[Claimed]:
-    """What `worker` was given by a commit whose answer it never saw: those of its steps that it does not hold.
+def kept_before(workflow: Workflow, settled: str, worker: str, held: Collection[str], now: float) -> list[Claimed]:
+    """What `worker` was given by the commit that settled this step, whose answer it never saw: those of its steps that
+    were taken then or later and that it does not hold.
 
-    A step with a limit is no such one: these are never kept.
+    What it was given earlier is another thread's, or was called and is lost. A step with a limit is never kept.
     """
+    step_settled = workflow.find(settled)
+    since = None if step_settled is None else step_settled.completed_at
+    if since is None:
+        return []
     lost = [
         step.name
         for step in workflow.all()
         if step.status is StepStatus.RUNNING
         and step.worker == worker
         and step.name not in held
+        and (step.attempt_at or 0.0) >= since
         and not workflow.needs_slot(step)
     ]
     replies = [claim(workflow, name, worker, now, again=True) for name in lost]

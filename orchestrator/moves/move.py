@@ -109,7 +109,7 @@ class Proceed:
     def make(self, workflow: Workflow, now: float) -> Proceeded:
         """One after the other, at one time."""
         settled = self.settle.make(workflow, now)
-        before = kept_before(workflow, self.worker, self.held, now) if self.settle.again else []
+        before = kept_before(workflow, self.settle.step, self.worker, self.held, now) if self.settle.again else []
         kept = keep(workflow, self.settle.step, self.worker, self.room, now) if settled in GOES_ON else []
         return Proceeded(settled, [*before, *kept])
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from orchestrator.definition import Definition
+from orchestrator.definition import Definition, Step
 from orchestrator.errors import Conflict
 from orchestrator.moves.advancing import count_down, pass_on
 from orchestrator.moves.controlling import go_on
@@ -45,6 +45,11 @@ def kept_for(original: Workflow, start: str) -> Mapping[str, Kept]:
     return kept
 
 
+def _is_undone_elsewhere(step: Step) -> bool:
+    """Whether a copy could not undo it: a child is its parent's, a Celery task is told the key of what it undoes."""
+    return step.child is not None or (step.compensate is not None and step.compensate.task is not None)
+
+
 def _kept(original: Workflow, step: StepState, undo: StepState | None, ended: bool) -> Kept | None:
     """How the step is taken over; None where it has not settled, and is run in the copy."""
     undone = undo is not None and undo.status is StepStatus.COMPLETED
@@ -52,6 +57,8 @@ def _kept(original: Workflow, step: StepState, undo: StepState | None, ended: bo
         if undo is not None:
             state = "was undone" if undone else "could not be undone for certain"
             raise Conflict(f"{step.name} {state}, so it cannot be taken over: rerun from it, or from what comes before")
+        if _is_undone_elsewhere(original.definition.steps[step.name]):
+            raise Conflict(f"{step.name} is undone by what only its own workflow knows: rerun from it, or all of it")
         if original.definition.steps[step.name].end is not None:
             raise Conflict(f"{step.name} has ended the workflow, as its definition says: rerun from it")
         return Kept(step.status, step.effect, step.items)

@@ -234,7 +234,7 @@ OTHERS = (
             advancing.pass_on, "if step.carrier is Carrier.KEPT and _together(workflow, step, successor):", "if False:"
         ),
         "a step that was kept without a message is given to two threads": Bug(
-            keeping.kept_before, "and step.name not in held", ""
+            keeping.kept_before, "and step.name not in held", "", "and (step.attempt_at or 0.0) >= since", ""
         ),
         "a step that was kept is lost with the answer to its commit": Bug(
             keeping.kept_before, "step.worker == worker", "step.worker is None"

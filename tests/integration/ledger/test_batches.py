@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Sequence
 
+import pytest
 from sqlalchemy import Connection
 
 from orchestrator.errors import Unavailable
@@ -83,33 +84,53 @@ def test_a_thread_that_is_told_to_end_leaves_nobody_waiting(play: Play) -> None:
 
 
 class Forgetful(Ledger):
-    """Every other commit goes through, and the answer to it is lost."""
+    """Of its commits those with a number in `lost` go through, and the answer is lost; those in `away` are not made."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, lost: frozenset[int], away: frozenset[int] = frozenset()) -> None:
         super().__init__(database)
-        self.commits = 0
+        self.lost, self.away, self.commits = lost, away, 0
 
     def make_in(
         self, connection: Connection, moves: Sequence[Move[Reply]], *, context: bool = False
     ) -> tuple[list[Made[Reply]], dict[str, Workflow]]:
-        """The caller's commit is empty then."""
-        made = super().make_in(connection, moves, context=context)
+        """The caller's commit is empty where the answer is lost."""
         self.commits += 1
-        if self.commits % 2 == 0:
+        if self.commits in self.away:
+            raise Unavailable("nobody is there")
+        made = super().make_in(connection, moves, context=context)
+        if self.commits in self.lost:
             connection.commit()
             raise Unavailable("the answer was lost")
         return made
 
 
+def proceed(clerk: Clerk, workflow_id: str, step: str, patience: float = 5) -> Went:
+    """The worker records that the step is done."""
+    went = clerk.proceed(Proceed(Settle(workflow_id, step, 1, DONE, 0.5), "worker-1", 16), patience=patience).reply
+    assert went is not None
+    return went
+
+
 def test_what_was_kept_by_a_commit_whose_answer_was_lost_is_kept_once(play: Play) -> None:
     """The outcome is recorded once more; the steps that nobody holds come with it, each to one thread."""
-    ledger = Forgetful(play.ledger.database)
-    clerk = Clerk(ledger)
+    clerk = Clerk(Forgetful(play.ledger.database, lost=frozenset({2, 4})))
     workflow_id = play.start({"a": {"next": ["b", "c"]}, "b": {"next": ["d"]}, "c": {"next": ["d"]}, "d": {}})
     assert isinstance(clerk.claim(workflow_id, "a", "worker-1").reply, Materials)
-    went = clerk.proceed(Proceed(Settle(workflow_id, "a", 1, DONE, 0.5), "worker-1", 16), patience=5).reply
-    assert went is not None
+    went = proceed(clerk, workflow_id, "a")
     assert sorted(materials.step.name for materials in went.kept) == ["b", "c"]
     assert play.events(workflow_id).count("step.started") == 3
-    went = clerk.proceed(Proceed(Settle(workflow_id, "b", 1, DONE, 0.5), "worker-1", 16), patience=5).reply
-    assert went == Went(Settled.COMPLETED, [])  # c is in its thread's hands
+    assert proceed(clerk, workflow_id, "b") == Went(Settled.COMPLETED, [])  # c is in its thread's hands
+
+
+def test_a_call_whose_outcome_could_not_be_recorded_is_not_made_again_by_a_thread_beside(play: Play) -> None:
+    """It is lost, which only the reconciler may say: a payment that is not idempotent would be made twice."""
+    clerk = Clerk(Forgetful(play.ledger.database, lost=frozenset({4}), away=frozenset({3})))
+    pay = {"idempotent": False, "next": ["d"]}
+    workflow_id = play.start(
+        {"a": {"next": ["pay", "b"]}, "pay": pay, "b": {"next": ["c"]}, "c": {"next": ["d"]}, "d": {}}
+    )
+    clerk.claim(workflow_id, "a", "worker-1")
+    assert len(proceed(clerk, workflow_id, "a").kept) == 2
+    with pytest.raises(Unavailable):
+        proceed(clerk, workflow_id, "pay", patience=0)
+    assert [materials.step.name for materials in proceed(clerk, workflow_id, "b").kept] == ["c"]
