@@ -20,7 +20,7 @@ from orchestrator.testkit.broker import Message
 from tests.world.books import Behaviour
 from tests.world.drawing import asks_a_person, call, calls_back, definition, polls, undone, waits
 from tests.world.scene import Scene
-from tests.world.world import Promise
+from tests.world.world import Promise, World
 
 OK = Behaviour.OK
 REFUSES = Behaviour.REFUSES
@@ -721,6 +721,18 @@ def test_a_claim_whose_answer_was_lost_is_the_workers_own_when_it_asks_again() -
     assert isinstance(again[0], Claimed)
     assert again[0].attempt == 1
     assert again[0].lease_until == first[0].lease_until + 1
+
+
+def test_a_step_in_another_threads_hands_is_not_given_out_again() -> None:
+    """Both were kept by one worker; the answer to the first one's commit is lost, and it is made once more."""
+    world = World(definition("a > b c > d"))
+    world.start()
+    flight = world.deliver(world.broker.bag[0])
+    assert flight is not None
+    world.proceed(flight)
+    first, other = world.flights
+    world.proceed(first, again=True)
+    assert world.flights == [other]
 
 
 def test_an_outcome_that_is_recorded_again_sends_what_follows_again() -> None:

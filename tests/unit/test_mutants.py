@@ -233,9 +233,6 @@ OTHERS = (
         "what follows a step that was kept is brought by nobody": Bug(
             advancing.pass_on, "if step.carrier is Carrier.KEPT and _together(workflow, step, successor):", "if False:"
         ),
-        "a step that was kept without a message is given to two threads": Bug(
-            keeping.kept_before, "and step.name not in held", "", "and (step.attempt_at or 0.0) >= since", ""
-        ),
         "a step that was kept is lost with the answer to its commit": Bug(
             keeping.kept_before, "step.worker == worker", "step.worker is None"
         ),
@@ -250,6 +247,10 @@ OTHERS = (
 )
 
 ONCE_HERE = {
+    "a step that was kept without a message is given to two threads": (
+        Bug(keeping.kept_before, "and step.name not in held", "", "and (step.attempt_at or 0.0) >= since", ""),
+        stories.test_a_step_in_another_threads_hands_is_not_given_out_again,
+    ),
     "an undo for a fallback starts while the workflow waits for what is in flight": (
         Bug(advancing.may_start, "kind.undoes and head.draining == 0", "kind.undoes"),
         stories.test_the_undo_before_a_fallback_waits_where_the_workflow_fails_meanwhile,
