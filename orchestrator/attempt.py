@@ -90,7 +90,7 @@ def attempt(bench: Bench, workflow_id: str, step: str, canvas: Canvas | None = N
     last attempt made here.
     """
     canvas = canvas or Canvas()
-    still_ours = _for_a_lease(bench.standing.from_now())
+    still_ours = within_its_lease(bench.standing.from_now())
     taken = _taken(bench, workflow_id, step)
     if isinstance(taken.reply, Materials):
         return _carry_on(bench, taken.reply, still_ours, canvas)
@@ -105,7 +105,7 @@ def _carry_on(bench: Bench, materials: Materials, still_ours: Holds, canvas: Can
         outcome, called = _safely(bench, materials, still_ours)
         share = random.random()  # noqa: S311 - jitter, not a secret
         settle = Settle(materials.workflow_id, canvas.last, materials.attempt, outcome, share, called)
-        still_ours = _for_a_lease(bench.standing.from_now())
+        still_ours = within_its_lease(bench.standing.from_now())
         made = _settle(bench, settle, canvas, _branches(materials))
         for other in made.reply.kept[1:]:
             _set_beside(bench, other, still_ours)
@@ -121,7 +121,7 @@ def _set_beside(bench: Bench, materials: Materials, still_ours: Holds) -> None:
     bench.beside.run(lambda: _carry_on(bench, materials, still_ours, Canvas(may_be_left=True)))
 
 
-def _for_a_lease(holds: Holds) -> Holds:
+def within_its_lease(holds: Holds) -> Holds:
     """Whether what is claimed from now on is still the worker's own, and its call would end within its lease."""
     until = time.monotonic() + LEASE_MARGIN
     return lambda: holds() and time.monotonic() < until

@@ -2,6 +2,8 @@
 
 import pytest
 
+from orchestrator.attempt import within_its_lease
+from orchestrator.moves.claiming import LEASE_MARGIN
 from orchestrator.standing import Standing
 
 
@@ -98,3 +100,14 @@ def test_a_sign_of_life_that_took_long_to_be_recorded_is_a_gap(standing: Standin
     standing.shown(began, known=True)
     clock.now += 1
     assert standing.steady_for() == 1
+
+
+def test_what_was_claimed_too_long_ago_is_not_called_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its lease would end before the call does: others would take the step over, and undo it, in the middle of it."""
+    now = [100.0]
+    monkeypatch.setattr("orchestrator.attempt.time.monotonic", lambda: now[0])
+    holds = within_its_lease(lambda: True)
+    now[0] += LEASE_MARGIN - 1
+    assert holds()
+    now[0] += 2
+    assert not holds()

@@ -7,10 +7,11 @@ import pytest
 from orchestrator.definition import Definition
 from orchestrator.errors import Conflict
 from orchestrator.moves.taking_over import TakeOver, kept_for
+from orchestrator.states import Effect, StepStatus
 from orchestrator.testkit.rows import WORKFLOW
 from orchestrator.workflow import Workflow
 from tests.world.books import Behaviour
-from tests.world.drawing import call, definition, undone
+from tests.world.drawing import call, definition, starts_another, undone
 from tests.world.scene import Scene
 
 REFUSES, TOO_EARLY, TIMEOUT_AFTER = Behaviour.REFUSES, Behaviour.TOO_EARLY, Behaviour.TIMEOUT_AFTER
@@ -105,3 +106,14 @@ def test_a_copy_may_be_retried_and_fails_like_any_workflow() -> None:
     """The order to retry is not taken for one that was given before."""
     copy = Copy(ended(definition("a > b", b={"call": call(1)})), "b")
     assert "only a failed or cancelled workflow" in str(copy.order("retry"))
+
+
+def test_what_only_the_original_can_undo_is_not_taken_over() -> None:
+    """The copy would not find the workflow that the step had started, and would say that nothing was to be undone."""
+    scene = Scene(definition("a > b > c", b=starts_another(undone())))
+    scene.rows.steps = {
+        name: replace(step, status=StepStatus.COMPLETED, effect=Effect.DONE) for name, step in scene.rows.steps.items()
+    }
+    with pytest.raises(Conflict, match="b is undone by what only its own workflow knows"):
+        Copy(scene, "c")
+    assert Copy(scene, "b").messages == {"b"}
