@@ -441,9 +441,3 @@ def with_waiters(name: str) -> tuple[str, ...]:
 def index_of(name: str) -> int:
     """The place of an item, or of the undoing of one, in its step's list."""
     return int(undone_by(name).partition("[")[2].removesuffix("]"))
-
-
-def waiter_of(step: StepState) -> str:
-    """The row that waits for this item, or for the undoing of it."""
-    owner = step_of(step.name)
-    return undo_of(owner) if step.kind is Kind.ITEM_UNDO else owner
